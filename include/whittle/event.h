@@ -1,0 +1,91 @@
+/*
+ * What an engine delivers. While an event is being handled its tracee is stopped, so that memory,
+ * registers and /proc/TID can be read; the next trace_next() lets it run.
+ */
+#ifndef WHITTLE_EVENT_H
+#define WHITTLE_EVENT_H
+
+#include <sys/types.h>
+#include <whittle/arch.h>
+#include <whittle/buf.h>
+
+enum event_kind {
+	EVENT_ENTRY,     /* syscall entry: abi, nr, args; before seccomp and before any effect */
+	EVENT_RESULT,    /* its result; nr and args are those of the entry */
+	EVENT_FORK,      /* child is a new tracee; tid its creator; thread says CLONE_THREAD */
+	EVENT_EXEC,      /* tid (a leader by now) runs a new image; old_tid called execve() */
+	EVENT_EXIT,      /* tid is gone; status as of waitpid(2) (0 where it is unknown) */
+	EVENT_SIGNAL,    /* signal is about to be delivered to tid; sender its si_pid, or 0 */
+	EVENT_CHILD,     /* a child of whittle that is no tracee ended: tid, status */
+	EVENT_TICK,      /* nothing happened: a signal or the timer interrupted the wait */
+	EVENT_LIMITATION /* the engine cannot do it for this tracee: what says which (constant) */
+};
+
+struct event {
+	enum event_kind kind;
+	pid_t tid;
+	pid_t tgid;
+	const struct abi *abi; /* NULL if whittle has no row: audit and nr say what it was */
+	uint32_t audit;
+	uint64_t nr;
+	uint64_t args[6];
+	uint64_t ip;
+	int64_t result; /* RESULT: value, or -errno */
+	pid_t child;
+	pid_t old_tid;
+	bool thread;
+	int signal;
+	pid_t sender;
+	int status;
+	const char *what;
+};
+
+/* Reads length bytes of a stopped tracee; 0, or -1 with errno if not all could be read. */
+int tracee_read(pid_t tid, uint64_t address, void *bytes, size_t length);
+
+/*
+ * Appends the NUL-terminated string at address without its NUL. -1 with errno: EFAULT as the kernel
+ * would say, ENAMETOOLONG if no NUL within max bytes.
+ */
+int tracee_read_string(pid_t tid, uint64_t address, size_t max, struct buf *ret_string);
+
+/* /proc/TID/name as a link; appended, as raw bytes. -1 with errno. */
+int tracee_read_link(pid_t tid, const char *name, struct buf *ret_target);
+
+/*
+ * Call stacks of stopped tracees, by libunwind. Frames are evidence text, innermost first, joined
+ * by
+ * ";": "MODULE+0xOFFSET" with "(SYMBOL)" behind it where known.
+ */
+struct stacks;
+struct stacks *stacks_new(void);
+void stacks_free(struct stacks *stacks);
+/* Appends the frames of tid; nothing but the address's module if it cannot be unwound. */
+void stacks_unwind(struct stacks *stacks, pid_t tid, const struct abi *abi, uint64_t ip,
+		   struct buf *ret_frames);
+void stacks_forget(struct stacks *stacks, pid_t tgid); /* a new image, or the process is gone */
+
+struct trace;
+
+/*
+ * Starts argv, the file at path (no search), under ptrace: stopped, seized, then let go up to the
+ * execve(2) of the image. *ret_trace is freed by trace_free(), which kills what still runs. Fails
+ * with the errno of execve() as err->number and err->kind ERROR_INPUT if only that failed.
+ */
+int trace_start(const char *path, char *const argv[], struct trace **ret_trace, struct error *err);
+
+/* 1 with the next event, 0 when the last tracee is gone, -1 on an error of the engine. */
+int trace_next(struct trace *trace, struct event *ret_event, struct error *err);
+
+pid_t trace_main_pid(const struct trace *trace);
+bool trace_main_running(const struct trace *trace);
+int trace_main_status(const struct trace *trace); /* as of waitpid(2), once it is gone */
+size_t trace_count(const struct trace *trace);    /* tracees alive */
+
+/* Sends a signal to the main process, or to every process of the workload if that is gone. */
+void trace_signal(struct trace *trace, int signal);
+/* Sends SIGKILL to every process of the workload. */
+void trace_kill(struct trace *trace);
+void trace_free(struct trace *trace);
+
+#endif

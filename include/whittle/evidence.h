@@ -1,0 +1,91 @@
+/*
+ * Evidence: a set of facts, and for each how often each run showed it. Memory grows with distinct
+ * facts, never with events.
+ */
+#ifndef WHITTLE_EVIDENCE_H
+#define WHITTLE_EVIDENCE_H
+
+#include <whittle/fact.h>
+
+#define EVIDENCE_SCHEMA "whittle-evidence/1"
+
+enum outcome { OUTCOME_UNKNOWN, OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_STOPPED };
+
+/* A loss or limitation and how often it happened. */
+struct evidence_note {
+	char *kind;
+	uint64_t count;
+};
+
+struct evidence_run {
+	char id[33];    /* 128 random bits in hex: what makes it this run */
+	char *name;     /* label: given by the user, else "run" */
+	char **command; /* evidence text, secrets masked; ended by NULL */
+	enum outcome outcome;
+	int status;      /* exit status, or the signal that ended or stopped it */
+	bool expected;   /* the outcome is what the user expects of a good run */
+	char *engine;    /* ptrace */
+	char *kernel;    /* uname -r */
+	char *machine;   /* uname -m */
+	char *libc;      /* whittle's own C library: "glibc 2.36" */
+	bool privileged; /* whittle held CAP_SYS_PTRACE */
+	struct evidence_note *losses;
+	size_t loss_count;
+	struct evidence_note *limitations;
+	size_t limitation_count;
+};
+
+struct evidence_fact {
+	struct fact fact;
+	uint64_t *counts; /* one a run, in the order of evidence_runs() */
+};
+
+struct evidence;
+
+struct evidence *evidence_new(void);
+void evidence_free(struct evidence *evidence);
+
+/*
+ * Adds an empty run with a random id; all strings are copies, owned by the evidence. Fields are
+ * filled in by the caller (allocated with xstrdup). *ret_index stays valid until the next merge or
+ * save.
+ */
+size_t evidence_begin_run(struct evidence *evidence, const char *name);
+struct evidence_run *evidence_run(struct evidence *evidence, size_t index);
+
+/* Counts a fact, a loss or a limitation for a run. Strings are copied. */
+void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact);
+void evidence_add_loss(struct evidence *evidence, size_t run, const char *kind);
+void evidence_add_limitation(struct evidence *evidence, size_t run, const char *kind);
+
+/* Runs, sorted by id after load, merge or save. */
+size_t evidence_run_count(const struct evidence *evidence);
+const struct evidence_run *evidence_run_at(const struct evidence *evidence, size_t index);
+
+/*
+ * The facts of a kind, sorted bytewise by their fields, as an array that the caller frees (the
+ * facts stay the evidence's).
+ */
+const struct evidence_fact **evidence_facts(const struct evidence *evidence, enum fact_kind kind,
+					    size_t *ret_count);
+
+/* Did this run lose nothing and end as the user expects? */
+bool evidence_run_complete(const struct evidence_run *run);
+
+/*
+ * Adds what other holds: the union by run id: commutative, associative, idempotent. The same id
+ * with different content is an error; evidence is then unchanged.
+ */
+int evidence_merge(struct evidence *evidence, const struct evidence *other, struct error *err);
+
+/* Reads a file. Truncated, hostile, huge or newer input is an ERROR_INPUT that names the place. */
+int evidence_load(const char *path, struct evidence **ret_evidence, struct error *err);
+/* The same from memory; name is for messages. */
+int evidence_parse(const char *name, const char *text, size_t length,
+		   struct evidence **ret_evidence, struct error *err);
+
+/* One fact a line, sorted. */
+void evidence_print(struct evidence *evidence, struct buf *out);
+int evidence_save(struct evidence *evidence, int dirfd, const char *name, struct error *err);
+
+#endif

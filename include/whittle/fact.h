@@ -1,0 +1,119 @@
+/*
+ * What the observers produce. A fact is a flat tuple of text fields: two facts are the same if all
+ * their fields are. That makes evidence a set, merging a union, and storing a table.
+ * Fields are evidence text (see escape.h), never NULL, "" where there is nothing to say.
+ */
+#ifndef WHITTLE_FACT_H
+#define WHITTLE_FACT_H
+
+#include <whittle/event.h>
+
+enum fact_kind {
+	FACT_PROGRAM,
+	FACT_SYSCALL,
+	FACT_ARGUMENT,
+	FACT_SITE,
+	FACT_PATH,
+	FACT_EXEC,
+	FACT_SOCKET,
+	FACT_CAPABILITY,
+	FACT_SIGNAL,
+	FACT_PTRACE,
+	FACT_MOUNT,
+	FACT_NAMESPACE,
+	FACT_KINDS
+};
+
+#define FACT_FIELDS 7
+
+/* Indexes into fact.field, one enum a kind; the names in JSON are those of fact_descs[]. */
+enum { PROGRAM_PATH, PROGRAM_LOADER, PROGRAM_PRIVILEGE /* "", setuid, setgid, file-caps; "," */ };
+enum { SYSCALL_ABI, SYSCALL_NAME, SYSCALL_PROGRAM, SYSCALL_RESULT /* ok, ENOENT, unknown */ };
+enum { ARGUMENT_ABI, ARGUMENT_NAME, ARGUMENT_INDEX, ARGUMENT_VALUE /* 0x1f */, ARGUMENT_PROGRAM };
+enum { SITE_ABI, SITE_NAME, SITE_PROGRAM, SITE_FRAMES };
+/*
+ * A directory's path ends in "/". Access is one word of: read write append create truncate delete
+ * rename-from rename-to exchange link symlink mkdir rmdir mknod chmod chown xattr exec map-exec
+ * lock lock-write connect bind stat list chdir. Target is the old name of a link, the other name of
+ * a rename. Owner is "owner" if the object's uid is the thread's fsuid at the check (a new file's
+ * is), "other" if not, "unknown" if that could not be told.
+ */
+enum { PATH_PATH, PATH_ACCESS, PATH_OWNER, PATH_PROGRAM, PATH_TARGET };
+/* path: the file that was executed; by: who called execve; interpreters: of a script, "; " between
+ */
+enum { EXEC_PATH, EXEC_BY, EXEC_INTERPRETERS };
+/*
+ * operation: socket socketpair bind connect listen accept send; family, type: as AppArmor writes
+ * them (inet, unix, netlink; stream, dgram, raw, seqpacket); protocol: decimal. address: for inet a
+ * class (any loopback private link-local multicast public), for unix the path, "@name" or
+ * "unnamed".
+ */
+enum {
+	SOCKET_OPERATION,
+	SOCKET_FAMILY,
+	SOCKET_TYPE,
+	SOCKET_PROTOCOL,
+	SOCKET_ADDRESS,
+	SOCKET_PORT,
+	SOCKET_PROGRAM
+};
+/*
+ * capability: "CAP_CHOWN", or alternatives of which one suffices,
+ * "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE"; verdict: required (the call succeeded, or failed
+ * otherwise than by permission), wanted (refused, and the capability would have granted it);
+ * source: inferred.
+ */
+enum {
+	CAPABILITY_NAME,
+	CAPABILITY_VERDICT,
+	CAPABILITY_SYSCALL,
+	CAPABILITY_OBJECT,
+	CAPABILITY_PROGRAM,
+	CAPABILITY_SOURCE
+};
+/* name: as AppArmor writes it (term, kill, exists, rtmin+3); to: self, workload, outside, group,
+ * all */
+enum { SIGNAL_NAME, SIGNAL_TO, SIGNAL_PROGRAM };
+/* request: traceme, attach, seize, read (process_vm_readv, /proc), write, kcmp, ...; to as above */
+enum { PTRACE_REQUEST, PTRACE_TO, PTRACE_PROGRAM, PTRACE_RESULT };
+/* operation: mount bind rbind move remount make umount pivot_root fsopen...; options: "ro,nosuid"
+ */
+enum { MOUNT_OPERATION, MOUNT_FSTYPE, MOUNT_OPTIONS, MOUNT_SOURCE, MOUNT_TARGET, MOUNT_PROGRAM };
+/* operation: clone unshare setns chroot; kinds: "user,mnt" or the path */
+enum { NAMESPACE_OPERATION, NAMESPACE_KINDS, NAMESPACE_PROGRAM };
+
+struct fact {
+	enum fact_kind kind;
+	const char *field[FACT_FIELDS];
+};
+
+struct fact_desc {
+	const char *section;            /* plural, as in evidence.json: "syscalls" */
+	const char *field[FACT_FIELDS]; /* names; NULL behind the last */
+};
+extern const struct fact_desc fact_descs[FACT_KINDS];
+
+/*
+ * Where facts go. A loss is something that happened and was not seen (it makes a run incomplete); a
+ * limitation is something that tracing changed or could not do. Both are counted by kind: lower
+ * case words with "-", and are constants of whittle's, never workload bytes.
+ */
+struct fact_sink {
+	void *context;
+	void (*fact)(void *context, const struct fact *fact);
+	void (*loss)(void *context, const char *kind);
+	void (*limitation)(void *context, const char *kind);
+};
+
+enum observe_flag { OBSERVE_STACKS = 1 << 0 };
+
+struct observer;
+/* sink is borrowed. Freed by observer_free(). */
+struct observer *observer_new(const struct fact_sink *sink, unsigned int flags);
+void observer_free(struct observer *observer);
+/* Takes one event, its tracee being stopped, and puts the facts that it shows into the sink. */
+void observe(struct observer *observer, const struct event *event);
+/* Has a process of the workload called listen(2) with success, or bound a datagram socket? */
+bool observer_listening(const struct observer *observer);
+
+#endif

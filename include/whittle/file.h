@@ -1,0 +1,32 @@
+/* Files: read with a ceiling, replaced atomically, locked. */
+#ifndef WHITTLE_FILE_H
+#define WHITTLE_FILE_H
+
+#include <whittle/base.h>
+
+/*
+ * Reads a whole file below dirfd (AT_FDCWD as usual). More than max bytes is an error. *ret_data is
+ * NUL-terminated and freed by the caller; *ret_length counts without the NUL.
+ */
+int file_read(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_length,
+	      struct error *err);
+
+/* A small file of /proc or /sys as text without its final newline; NULL if it cannot be read. */
+char *file_read_line(const char *path);
+
+/*
+ * Replaces dirfd/name by length bytes of data: a temporary file beside it, fsync, rename(2). Either
+ * the old content or the new is there, never a part; on failure the temporary file is removed.
+ */
+int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err);
+
+/* Creates path (mode 0777 & ~umask) unless it is there and opens it as a directory. */
+int file_open_dir(const char *path, int *ret_fd, struct error *err);
+
+/*
+ * Takes an exclusive flock(2) on dirfd/name, created if need be, waiting for another holder. The
+ * lock lasts until *ret_fd is closed. The file itself is left behind: removing it would race.
+ */
+int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err);
+
+#endif

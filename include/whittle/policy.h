@@ -1,0 +1,89 @@
+/*
+ * Policy: the one model that all targets render. It is made of rules; each says what it matches and
+ * why. All arrays are sorted and free of duplicates, and nothing in it depends on counts, time,
+ * host or pids.
+ */
+#ifndef WHITTLE_POLICY_H
+#define WHITTLE_POLICY_H
+
+#include <whittle/evidence.h>
+
+/* Which runtimes' own calls a container profile must allow (profiles/floors). */
+struct policy_options {
+	const char *runtime;           /* any, runc, crun, none */
+	const char *no_new_privileges; /* any, on, off: which start the floor is for */
+	const char *name;              /* AppArmor profile name */
+	const char *attach;            /* executable the AppArmor profile attaches to, or NULL */
+};
+
+/* Reasons: sorted unique lines of evidence text. */
+struct reasons {
+	char **line;
+	size_t count;
+};
+
+enum rule_group { GROUP_PROGRAM = 1 << 0, GROUP_FLOOR = 1 << 1 };
+
+struct seccomp_rule {
+	char *name;              /* libseccomp's name, or "#NNN" */
+	unsigned int groups;     /* enum rule_group: who needs it */
+	const struct abi **abis; /* of the program's uses; count abi_count; empty if floor only */
+	size_t abi_count;
+	bool refused; /* each result seen was a refusal (EPERM, EACCES, ENOSYS) */
+	struct reasons why;
+};
+
+struct capability_rule {
+	char *name;         /* CAP_CHOWN: the one granted */
+	char *others;       /* "CAP_DAC_OVERRIDE": alternatives that would do too, or "" */
+	struct reasons why; /* "bind 0.0.0.0:80 by /usr/sbin/nginx" */
+};
+
+enum apparmor_class {
+	APPARMOR_FILE,
+	APPARMOR_LINK,
+	APPARMOR_CAPABILITY,
+	APPARMOR_NETWORK,
+	APPARMOR_UNIX,
+	APPARMOR_SIGNAL,
+	APPARMOR_PTRACE,
+	APPARMOR_MOUNT,
+	APPARMOR_REMOUNT,
+	APPARMOR_UMOUNT,
+	APPARMOR_PIVOT_ROOT,
+	APPARMOR_CHANGE_PROFILE
+};
+
+struct apparmor_rule {
+	enum apparmor_class class;
+	bool owner;
+	char *perms;  /* "rwk", "mrix"; for signal and ptrace "send", "trace"; unix "(bind, listen)"
+		       */
+	char *name;   /* evidence text: file, new link, mount point, capability, family */
+	char *target; /* evidence text: link's old name, mount source, socket type, signal peer, or
+			 "" */
+	char *detail; /* whittle's own words: mount options, fstype, signal set, or "" */
+	struct reasons why;
+};
+
+struct policy {
+	struct policy_options options; /* owned copies */
+	const struct abi **abis;       /* seen, and the native one of the machine: sorted by name */
+	size_t abi_count;
+	struct seccomp_rule *seccomp;
+	size_t seccomp_count;
+	struct capability_rule *capabilities;
+	size_t capability_count;
+	struct apparmor_rule *apparmor;
+	size_t apparmor_count;
+	struct reasons programs; /* executables seen */
+	struct reasons notes;    /* limits of the evidence, said for a reader */
+	bool complete;           /* every run lost nothing and ended as expected */
+};
+
+/* Evidence -> policy; *ret_policy is freed by policy_free(). */
+int policy_derive(const struct evidence *evidence, const struct policy_options *options,
+		  struct policy **ret_policy, struct error *err);
+void policy_free(struct policy *policy);
+
+#endif

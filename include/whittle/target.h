@@ -1,0 +1,20 @@
+/* Targets: what a policy can be rendered as. */
+#ifndef WHITTLE_TARGET_H
+#define WHITTLE_TARGET_H
+
+#include <whittle/policy.h>
+
+struct target {
+	const char *name; /* as `whittle emit` takes it */
+	const char *file; /* what `whittle record` calls it, or NULL if it does not write it */
+	const char *help;
+	bool binary; /* not for a terminal */
+	int (*render)(const struct policy *policy, struct buf *out, struct error *err);
+};
+
+/* Ended by a row whose name is NULL. */
+extern const struct target targets[];
+/* The row of that name, or NULL. */
+const struct target *target_by_name(const char *name);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Which capability a call needs, by rule: consulted at entry with the state before the call,
+ * committed by the caller once the result is known (not EPERM or EACCES). Only decisive checks
+ * count: root opening its own file needs nothing.
+ */
+#ifndef OBSERVE_CAPABLE_H
+#define OBSERVE_CAPABLE_H
+
+#include <observe/path.h>
+
+/* Credentials of a thread (/proc/TID/status, credentials(7)). */
+struct creds {
+	uid_t ruid, euid, suid, fsuid;
+	gid_t rgid, egid, sgid, fsgid;
+	gid_t *groups; /* owned */
+	size_t group_count;
+	uint64_t inheritable, permitted, effective, bounding;
+	bool foreign_userns; /* not in whittle's own user namespace: its capabilities are not the
+				host's */
+};
+/* Fills creds (releasing what it held); -1 with errno if the thread cannot be read. */
+int creds_read(pid_t tid, struct creds *creds);
+void creds_release(struct creds *creds);
+
+/* A call being judged: what the decoders found out about it. */
+struct call {
+	pid_t tid, tgid;
+	const struct abi *abi;
+	const char *name;     /* of the syscall; for socketcall(2) and ipc(2) of the call inside */
+	const uint64_t *args; /* those of the call inside, likewise */
+	const struct path *paths; /* its path arguments, in the order of the arguments */
+	size_t path_count;
+	const struct creds *creds;
+};
+
+#define CAPABLE_MAX 8
+struct capable_need {
+	uint64_t any_of; /* mask of 1 << CAP_*: any one of them suffices */
+	char *object;    /* evidence text for the reader: "0.0.0.0:80", a path; owned */
+};
+
+/*
+ * Fills needs with what the kernel would refuse without, whether or not the thread holds it;
+ * returns how many. A need that the thread does not hold is "wanted" if the call is then refused.
+ */
+size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_MAX]);
+void capable_release(struct capable_need *needs, size_t count);
+
+/* "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE" for a mask; weaker ones first. */
+void capable_names(uint64_t any_of, struct buf *out);
+
+#endif
