@@ -1,0 +1,50 @@
+/* Private to the room: what the commands share. Only this room prints and exits. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <whittle/evidence.h>
+
+/* How much is said on standard error: -q 0, default 1, -v 2. Set once, before a command runs. */
+void set_verbosity(int level);
+int verbosity(void);
+
+/* One line "whittle: ..." to standard error, unless quiet. */
+void say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same, quiet or not. */
+void warn(const char *format, ...) PRINTF_LIKE(1, 2);
+/* "whittle: TEXT: STRERROR" and, on a line of its own, the hint. */
+void print_error(const struct error *err);
+/* "whittle COMMAND: ..." and where help is; returns 2. */
+int usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* One row a command; args begin with the command's own name. */
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage; /* the arguments, one line */
+	const char *help;  /* what it does, then its options; ends with a newline */
+};
+const struct command *command_by_name(const char *name);
+void print_help(const struct command *command);
+
+/*
+ * The options of a command by getopt_long(3) with "+": at the first word that is none, they end.
+ * Handles -h, -q, -v and what is unknown; returns as getopt_long does, or '?' after a message, or
+ * 'h' after the help was printed.
+ */
+struct option;
+int next_option(const char *command, int argc, char **argv, const char *letters,
+		const struct option *options);
+
+/*
+ * Loads and merges evidence files; a directory stands for the evidence.json in it. *ret_evidence is
+ * freed by evidence_free().
+ */
+int cli_load_evidence(char *const *paths, size_t count, struct evidence **ret_evidence,
+		      struct error *err);
+
+int cmd_record(int argc, char **argv);
+int cmd_emit(int argc, char **argv);
+int cmd_merge(int argc, char **argv);
+
+#endif

@@ -1,0 +1,88 @@
+/* Messages: standard error, one line each, after "whittle: ". */
+#include <cli/cli.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static int level = 1;
+
+void set_verbosity(int wanted)
+{
+	level = wanted;
+}
+
+int verbosity(void)
+{
+	return level;
+}
+
+static void print_line(const char *format, va_list args)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	fprintf(stderr, "whittle: %s\n", text);
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	if (level < 1)
+		return;
+	va_start(args, format);
+	print_line(format, args);
+	va_end(args);
+}
+
+void warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(format, args);
+	va_end(args);
+}
+
+void print_error(const struct error *err)
+{
+	if (err->number)
+		warn("%s: %s", err->text, strerror(err->number));
+	else
+		warn("%s", err->text);
+	if (err->hint[0])
+		warn("%s", err->hint);
+}
+
+int usage_error(const char *command, const char *format, ...)
+{
+	AUTO_FREE char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	int length = vasprintf(&text, format, args);
+	va_end(args);
+	fprintf(stderr, "whittle %s: %s\nTry 'whittle %s --help'.\n", command,
+		length < 0 ? "bad usage" : text, command);
+	return 2;
+}
+
+int next_option(const char *command, int argc, char **argv, const char *letters,
+		const struct option *options)
+{
+	for (;;) {
+		int option = getopt_long(argc, argv, letters, options, NULL);
+
+		if (option == 'q' || option == 'v') {
+			set_verbosity(option == 'q' ? 0 : 2);
+			continue;
+		}
+		if (option == 'h')
+			print_help(command_by_name(command));
+		if (option == '?') /* getopt_long has said what is wrong, after argv[0] */
+			fprintf(stderr, "Try 'whittle %s --help'.\n", command);
+		return option;
+	}
+}
