@@ -33,6 +33,14 @@ static inline void auto_close(const int *fd)
 		stolen_;                                                                           \
 	})
 
+/* STEAL_FD(fd): the same for a descriptor, which is -1 afterwards. */
+#define STEAL_FD(fd)                                                                               \
+	({                                                                                         \
+		int stolen_fd_ = (fd);                                                             \
+		(fd) = -1;                                                                         \
+		stolen_fd_;                                                                        \
+	})
+
 /* Exit codes of whittle's own failures: those of env(1), timeout(1) and `docker run`. */
 enum { EXIT_WHITTLE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 

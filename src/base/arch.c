@@ -20,13 +20,19 @@ static const struct newer_row newer[] = {
 #include "newer.inc"
 };
 
+/* Negative numbers (a program's syscall(-1)) have the bit too, but are no x32 call: entry_64.c. */
+static bool abi_takes(const struct abi *abi, uint64_t nr)
+{
+	return !abi->bit || ((nr & abi->bit) && nr <= INT32_MAX);
+}
+
 const struct abi *abi_of_call(uint32_t audit, uint64_t nr)
 {
 	const struct abi *found = NULL;
 
 	/* A row with a bit is more exact than one without: x32 calls come as AUDIT_ARCH_X86_64. */
 	for (const struct abi *abi = abis; abi->name; abi++)
-		if (abi->audit == audit && (nr & abi->bit) == abi->bit && (!found || abi->bit))
+		if (abi->audit == audit && abi_takes(abi, nr) && (!found || abi->bit))
 			found = abi;
 	return found;
 }

@@ -1,0 +1,245 @@
+/* ptrace stops -> events (ptrace(2), "Stopped states"; PTRACE_SEIZE semantics throughout). */
+#include <trace/ptrace.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <whittle/file.h>
+
+int trace_read_call(pid_t tid, struct event *ret_call)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
+		return 0;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+		ret_call->result = info.exit.rval;
+		return 'X';
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return 0;
+	ret_call->audit = info.arch;
+	ret_call->nr = info.entry.nr;
+	ret_call->abi = abi_of_call(info.arch, info.entry.nr);
+	ret_call->ip = info.instruction_pointer;
+	memcpy(ret_call->args, info.entry.args, sizeof(ret_call->args));
+	return 'E';
+}
+
+/*
+ * A child that clone(2) was told to keep from tracers is lost (kernel/fork.c, kernel_clone():
+ * CLONE_UNTRACED). Only seen in registers; clone3(2) refuses the flag.
+ */
+static void note_untraced_clone(struct trace *trace, const struct event *call)
+{
+	struct event loss = {
+		.kind = EVENT_LOSS, .tid = call->tid, .tgid = call->tgid, .what = "untraced-child"
+	};
+
+	if (!call->abi || !(call->args[0] & CLONE_UNTRACED))
+		return;
+	if ((int64_t)call->nr == abi_syscall_number(call->abi, "clone"))
+		trace_queue(trace, &loss);
+}
+
+static int handle_call(struct trace *trace, struct tracee *tracee, struct event *ret_event)
+{
+	struct event call = { .tid = tracee->tid, .tgid = tracee->tgid };
+
+	switch (trace_read_call(tracee->tid, &call)) {
+	case 'E':
+		call.kind = EVENT_ENTRY;
+		tracee->call = call;
+		tracee->in_call = true;
+		*ret_event = call;
+		note_untraced_clone(trace, &call);
+		return 1;
+	case 'X':
+		if (!tracee->in_call) /* a new task's return from its creator's clone */
+			return 0;
+		*ret_event = tracee->call;
+		ret_event->kind = EVENT_RESULT;
+		ret_event->tid = tracee->tid;
+		ret_event->tgid = tracee->tgid;
+		ret_event->result = call.result;
+		tracee->in_call = false;
+		return 1;
+	default: /* killed between the stop and now */
+		return 0;
+	}
+}
+
+static bool is_thread_of(pid_t tgid, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
+	return access(path, F_OK) == 0;
+}
+
+static int announce(struct trace *trace, pid_t creator, pid_t creator_tgid, pid_t child,
+		    struct event *ret_event)
+{
+	bool thread = creator_tgid > 0 && is_thread_of(creator_tgid, child);
+
+	trace_add(trace, child, thread ? creator_tgid : child);
+	*ret_event = (struct event){ .kind = EVENT_FORK,
+				     .tid = creator,
+				     .tgid = creator_tgid,
+				     .child = child,
+				     .thread = thread };
+	return 1;
+}
+
+/* "Tgid:" or "PPid:" of /proc/TID/status, or 0. */
+static pid_t status_pid(pid_t tid, const char *field)
+{
+	char path[32];
+	AUTO_FREE char *text = NULL;
+	size_t length;
+	struct error err;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (file_read(AT_FDCWD, path, 65536, &text, &length, &err) < 0)
+		return 0;
+	const char *at = strstr(text, field);
+	return at ? (pid_t)strtol(at + strlen(field), NULL, 10) : 0;
+}
+
+/*
+ * A new tracee may stop before its creator reports it, and the creator may be killed before it
+ * could: so whichever comes first announces the child, the kernel's own record telling the rest.
+ */
+static int handle_new(struct trace *trace, pid_t tid, struct event *ret_event)
+{
+	pid_t tgid = status_pid(tid, "\nTgid:");
+	pid_t creator = tgid == tid ? status_pid(tid, "\nPPid:") : tgid;
+
+	if (!trace_find(trace, creator))
+		creator = 0;
+	return announce(trace, creator, creator, tid, ret_event);
+}
+
+/*
+ * A thread that is not the leader and calls execve() comes back under the leader's tid; its own
+ * tid vanishes without an exit event (ptrace(2), "execve(2) under ptrace"). PTRACE_GETEVENTMSG has
+ * the old tid: without this rename its call would go to the wrong thread.
+ */
+static int handle_exec(struct trace *trace, struct tracee *tracee, struct event *ret_event)
+{
+	unsigned long message = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &message);
+	pid_t old_tid = message ? (pid_t)message : tracee->tid;
+	struct tracee *old = old_tid != tracee->tid ? trace_find(trace, old_tid) : NULL;
+	if (old) {
+		tracee->call = old->call;
+		tracee->in_call = old->in_call;
+		trace_remove(trace, old);
+	}
+	*ret_event = (struct event){
+		.kind = EVENT_EXEC, .tid = tracee->tid, .tgid = tracee->tgid, .old_tid = old_tid
+	};
+	return 1;
+}
+
+static int handle_fork(struct trace *trace, struct tracee *tracee, struct event *ret_event)
+{
+	unsigned long message = 0;
+
+	if (ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &message) < 0 || !message)
+		return 0;
+	if (trace_find(trace, (pid_t)message))
+		return 0;
+	return announce(trace, tracee->tid, tracee->tgid, (pid_t)message, ret_event);
+}
+
+static int handle_signal(struct trace *trace, struct tracee *tracee, int signal,
+			 struct event *ret_event)
+{
+	siginfo_t info;
+	bool sent = ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info) == 0 && info.si_code <= 0;
+
+	trace->current_signal = signal;
+	*ret_event = (struct event){ .kind = EVENT_SIGNAL,
+				     .tid = tracee->tid,
+				     .tgid = tracee->tgid,
+				     .signal = signal,
+				     .sender = sent ? info.si_pid : 0 };
+	return 1;
+}
+
+/*
+ * Either a group-stop, which PTRACE_LISTEN leaves in force until SIGCONT, or the first stop of a
+ * new tracee, or the end of a group-stop.
+ */
+static void handle_event_stop(struct trace *trace, int signal)
+{
+	if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+		trace->current_request = PTRACE_LISTEN;
+}
+
+static int handle_stop(struct trace *trace, struct tracee *tracee, int status,
+		       struct event *ret_event)
+{
+	int signal = WSTOPSIG(status);
+
+	switch (status >> 16) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		return handle_fork(trace, tracee, ret_event);
+	case PTRACE_EVENT_EXEC:
+		return handle_exec(trace, tracee, ret_event);
+	case PTRACE_EVENT_STOP:
+		handle_event_stop(trace, signal);
+		return 0;
+	case 0:
+		break;
+	default:
+		return 0;
+	}
+	if (signal == (SIGTRAP | 0x80))
+		return handle_call(trace, tracee, ret_event);
+	return handle_signal(trace, tracee, signal, ret_event);
+}
+
+static int handle_end(struct trace *trace, pid_t tid, int status, struct event *ret_event)
+{
+	struct tracee *tracee = trace_find(trace, tid);
+
+	*ret_event = (struct event){ .kind = tracee ? EVENT_EXIT : EVENT_CHILD,
+				     .tid = tid,
+				     .tgid = tracee ? tracee->tgid : tid,
+				     .status = status };
+	if (tracee)
+		trace_remove(trace, tracee);
+	if (tid == trace->main_pid) {
+		trace->main_running = false;
+		trace->main_status = status;
+	}
+	return 1;
+}
+
+int trace_handle(struct trace *trace, pid_t tid, int status, struct event *ret_event)
+{
+	if (WIFEXITED(status) || WIFSIGNALED(status))
+		return handle_end(trace, tid, status, ret_event);
+	if (!WIFSTOPPED(status))
+		return 0;
+	trace->current = tid;
+	trace->current_request = PTRACE_SYSCALL;
+	trace->current_signal = 0;
+	struct tracee *tracee = trace_find(trace, tid);
+	if (!tracee && status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+		trace->current = 0; /* an untraced child of whittle that stopped */
+		return 0;
+	}
+	if (!tracee)
+		return handle_new(trace, tid, ret_event);
+	return handle_stop(trace, tracee, status, ret_event);
+}
