@@ -125,6 +125,12 @@ t_skip_all()
 	exit 0
 }
 
+# t_figure TEXT: a measured number; tests/run shows it though the test passes.
+t_figure()
+{
+	echo "# figure: $*"
+}
+
 # t_have COMMAND…: true if all are there; the missing one is left in $t_missing for t_skip.
 t_have()
 {
