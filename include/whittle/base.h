@@ -45,6 +45,7 @@ static inline void auto_close(const int *fd)
 enum { EXIT_WHITTLE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
 /* Out of memory ends the process with EXIT_WHITTLE; none of these returns NULL. Caller frees. */
+void *xchecked(void *memory); /* memory itself, of an allocator that may return NULL */
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t count, size_t size);
 char *xstrdup(const char *text);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void *checked(void *memory)
+void *xchecked(void *memory)
 {
 	if (!memory) {
 		static const char text[] = "whittle: out of memory\n";
@@ -17,22 +17,22 @@ static void *checked(void *memory)
 
 void *xcalloc(size_t count, size_t size)
 {
-	return checked(calloc(count ? count : 1, size ? size : 1));
+	return xchecked(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *xrealloc(void *old, size_t count, size_t size)
 {
-	return checked(reallocarray(old, count ? count : 1, size ? size : 1));
+	return xchecked(reallocarray(old, count ? count : 1, size ? size : 1));
 }
 
 char *xstrdup(const char *text)
 {
-	return checked(strdup(text));
+	return xchecked(strdup(text));
 }
 
 char *xstrndup(const char *text, size_t length)
 {
-	return checked(strndup(text, length));
+	return xchecked(strndup(text, length));
 }
 
 char *xasprintf(const char *format, ...)
@@ -43,28 +43,32 @@ char *xasprintf(const char *format, ...)
 	va_start(args, format);
 	int length = vasprintf(&text, format, args);
 	va_end(args);
-	return checked(length < 0 ? NULL : text);
+	return xchecked(length < 0 ? NULL : text);
 }
 
 int fail(struct error *err, enum error_kind kind, int number, const char *format, ...)
 {
+	char text[sizeof(err->text)]; /* the arguments may be err's own text, to wrap a failure */
 	va_list args;
 
 	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	snprintf(err->text, sizeof(err->text), "%s", text);
 	err->kind = kind;
 	err->number = number;
 	err->hint[0] = '\0';
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
 	return -1;
 }
 
 int fail_hint(struct error *err, const char *format, ...)
 {
+	char text[sizeof(err->hint)];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(err->hint, sizeof(err->hint), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	snprintf(err->hint, sizeof(err->hint), "%s", text);
 	return -1;
 }

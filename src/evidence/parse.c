@@ -1,0 +1,439 @@
+/* Reads evidence.json. Its bytes may come from anywhere: whatever is not as written is refused. */
+#include <evidence/store.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <whittle/escape.h>
+
+#define RUNS_MAX  ((size_t)100000)
+#define NOTES_MAX ((size_t)1000) /* kinds of loss: whittle has a few dozen */
+
+/* Bytes of one word of a command: what execve(2) takes (MAX_ARG_STRLEN), four times that escaped.
+ */
+#define WORD_MAX ((size_t)4 * 131072)
+
+/* Where the reader is, for messages. */
+struct reader {
+	const char *name;    /* of the file */
+	const char *section; /* "runs", "syscalls", ... or NULL */
+	size_t index;        /* in the section */
+	struct error *err;
+};
+
+static void auto_decref(json_t **value)
+{
+	json_decref(*value);
+}
+#define AUTO_JSON __attribute__((cleanup(auto_decref)))
+
+static void auto_evidence(struct evidence **evidence)
+{
+	evidence_free(*evidence);
+}
+#define AUTO_EVIDENCE __attribute__((cleanup(auto_evidence)))
+
+/* Says where and what; the detail may hold bytes of the file, so it is escaped for a terminal. */
+static int PRINTF_LIKE(2, 3) refuse(const struct reader *reader, const char *format, ...)
+{
+	AUTO_BUF struct buf safe = BUF_INIT;
+	char detail[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	escape_text(&safe, detail, strlen(detail));
+	if (!reader->section)
+		return fail(reader->err, ERROR_INPUT, 0, "%s: %s", reader->name, buf_text(&safe));
+	return fail(reader->err, ERROR_INPUT, 0, "%s: %s[%zu]: %s", reader->name, reader->section,
+		    reader->index, buf_text(&safe));
+}
+
+static const char *type_name(const json_t *value)
+{
+	static const char *const names[] = {
+		[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+		[JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
+		[JSON_FALSE] = "false",      [JSON_NULL] = "null",
+	};
+
+	return names[json_typeof(value)];
+}
+
+/* The value of a field that must be there, of a type that must be type. */
+static int get(const struct reader *reader, const json_t *object, const char *key, json_type type,
+	       json_t **ret_value)
+{
+	json_t *value = json_object_get(object, key);
+
+	if (!value)
+		return refuse(reader, "field \"%s\" is missing", key);
+	bool boolean = json_is_boolean(value) && (type == JSON_TRUE || type == JSON_FALSE);
+	if (json_typeof(value) != type && !boolean)
+		return refuse(reader, "field \"%s\" must not be %s", key, type_name(value));
+	*ret_value = value;
+	return 0;
+}
+
+static bool is_listed(const char *key, const char *const *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	return false;
+}
+
+static int check_keys(const struct reader *reader, json_t *object, const char *const *keys,
+		      size_t count, const char *what)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(object, key, value) if (!is_listed(key, keys, count)) return refuse(
+		reader, "unknown %s \"%s\"", what, key);
+	return 0;
+}
+
+static int get_text(const struct reader *reader, const json_t *object, const char *key,
+		    const char **ret_text)
+{
+	json_t *value;
+
+	if (get(reader, object, key, JSON_STRING, &value) < 0)
+		return -1;
+	if (json_string_length(value) > FIELD_MAX)
+		return refuse(reader, "field \"%s\" has more than %zu bytes", key, FIELD_MAX);
+	if (!escape_is_text(json_string_value(value)))
+		return refuse(reader,
+			      "field \"%s\" is not evidence text: a control byte or a "
+			      "backslash that is no \\xHH",
+			      key);
+	*ret_text = json_string_value(value);
+	return 0;
+}
+
+static int copy_text(const struct reader *reader, const json_t *object, const char *key,
+		     char **ret_text)
+{
+	const char *text;
+
+	if (get_text(reader, object, key, &text) < 0)
+		return -1;
+	*ret_text = xstrdup(text);
+	return 0;
+}
+
+static int get_bool(const struct reader *reader, const json_t *object, const char *key,
+		    bool *ret_value)
+{
+	json_t *value;
+
+	if (get(reader, object, key, JSON_TRUE, &value) < 0)
+		return -1;
+	*ret_value = json_is_true(value);
+	return 0;
+}
+
+static int get_count(const struct reader *reader, const json_t *value, const char *what,
+		     uint64_t *ret_count)
+{
+	if (!json_is_integer(value))
+		return refuse(reader, "%s: a count must be a whole number", what);
+	if (json_integer_value(value) < 0 || (uint64_t)json_integer_value(value) > COUNT_MAX)
+		return refuse(reader, "%s: a count must be from 0 to %llu", what,
+			      (unsigned long long)COUNT_MAX);
+	*ret_count = (uint64_t)json_integer_value(value);
+	return 0;
+}
+
+static int read_id(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	const char *id;
+
+	if (get_text(reader, object, "id", &id) < 0)
+		return -1;
+	if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
+		return refuse(reader, "field \"id\" is not 32 hexadecimal digits");
+	memcpy(run->id, id, sizeof(run->id));
+	return 0;
+}
+
+static int read_command(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	json_t *array;
+
+	if (get(reader, object, "command", JSON_ARRAY, &array) < 0)
+		return -1;
+	size_t count = json_array_size(array);
+	run->command = xcalloc(count + 1, sizeof(*run->command));
+	for (size_t i = 0; i < count; i++) {
+		const json_t *word = json_array_get(array, i);
+
+		if (!json_is_string(word) || json_string_length(word) > WORD_MAX ||
+		    !escape_is_text(json_string_value(word)))
+			return refuse(reader, "field \"command\"[%zu] is not evidence text", i);
+		run->command[i] = xstrdup(json_string_value(word));
+	}
+	return 0;
+}
+
+static int read_signal(const struct reader *reader, const json_t *value, int *ret_signal)
+{
+	int signal = json_is_string(value) ? signal_of_name(json_string_value(value)) : 0;
+
+	if (!signal)
+		return refuse(reader, "field \"outcome\" names no signal");
+	*ret_signal = signal;
+	return 0;
+}
+
+static int read_outcome(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	static const struct {
+		const char *word;
+		enum outcome outcome;
+	} rows[] = {
+		{"unknown",   OUTCOME_UNKNOWN },
+		{ "exited",   OUTCOME_EXITED  },
+		{ "signaled", OUTCOME_SIGNALED},
+		{ "stopped",  OUTCOME_STOPPED },
+	};
+	json_t *outcome, *value = NULL;
+
+	if (get(reader, object, "outcome", JSON_OBJECT, &outcome) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !value; i++) {
+		value = json_object_get(outcome, rows[i].word);
+		run->outcome = rows[i].outcome;
+	}
+	if (!value || json_object_size(outcome) != 1)
+		return refuse(reader, "field \"outcome\" is none that whittle knows");
+	if (run->outcome == OUTCOME_UNKNOWN)
+		return json_is_true(value)
+			       ? 0
+			       : refuse(reader, "field \"outcome\": unknown must be true");
+	if (run->outcome != OUTCOME_EXITED)
+		return read_signal(reader, value, &run->status);
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > 255)
+		return refuse(reader, "field \"outcome\": an exit status is from 0 to 255");
+	run->status = (int)json_integer_value(value);
+	return 0;
+}
+
+static int read_notes(const struct reader *reader, const json_t *object, const char *key,
+		      struct evidence_note **notes, size_t *note_count)
+{
+	json_t *map, *value;
+	const char *kind;
+	uint64_t count = 0;
+
+	if (get(reader, object, key, JSON_OBJECT, &map) < 0)
+		return -1;
+	if (json_object_size(map) > NOTES_MAX)
+		return refuse(reader, "field \"%s\" has more than %zu kinds", key, NOTES_MAX);
+	json_object_foreach(map, kind, value)
+	{
+		size_t length = strlen(kind);
+
+		if (!length || strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+			return refuse(reader, "field \"%s\": \"%s\" is no kind", key, kind);
+		if (get_count(reader, value, key, &count) < 0)
+			return -1;
+		if (count == 0)
+			return refuse(reader, "field \"%s\": \"%s\" never happened", key, kind);
+		notes_add(notes, note_count, kind, count);
+	}
+	return 0;
+}
+
+static int read_run_fields(const struct reader *reader, const json_t *object,
+			   struct evidence_run *run)
+{
+	bool complete;
+
+	if (read_id(reader, object, run) < 0 || copy_text(reader, object, "name", &run->name) < 0 ||
+	    read_command(reader, object, run) < 0 || read_outcome(reader, object, run) < 0 ||
+	    get_bool(reader, object, "expected", &run->expected) < 0 ||
+	    copy_text(reader, object, "engine", &run->engine) < 0 ||
+	    copy_text(reader, object, "kernel", &run->kernel) < 0 ||
+	    copy_text(reader, object, "machine", &run->machine) < 0 ||
+	    copy_text(reader, object, "libc", &run->libc) < 0 ||
+	    get_bool(reader, object, "privileged", &run->privileged) < 0 ||
+	    get_bool(reader, object, "complete", &complete) < 0 ||
+	    read_notes(reader, object, "losses", &run->losses, &run->loss_count) < 0 ||
+	    read_notes(reader, object, "limitations", &run->limitations, &run->limitation_count) <
+		    0)
+		return -1;
+	if (complete != evidence_run_complete(run))
+		return refuse(reader, "field \"complete\" contradicts \"expected\" and \"losses\"");
+	return 0;
+}
+
+static int read_run(const struct reader *reader, json_t *object, struct evidence *evidence)
+{
+	static const char *const keys[] = {
+		"id",      "name", "command",    "outcome",  "expected", "engine",      "kernel",
+		"machine", "libc", "privileged", "complete", "losses",   "limitations",
+	};
+
+	if (!json_is_object(object))
+		return refuse(reader, "a run must not be %s", type_name(object));
+	if (check_keys(reader, object, keys, ARRAY_SIZE(keys), "field") < 0)
+		return -1;
+	struct evidence_run *run = xcalloc(1, sizeof(*run));
+	table_add_run(evidence, run);
+	return read_run_fields(reader, object, run);
+}
+
+static int check_ids(struct reader *reader, const struct evidence *evidence)
+{
+	AUTO_FREE size_t *order = table_run_order(evidence);
+
+	for (size_t i = 1; i < evidence->run_count; i++) {
+		reader->index = order[i];
+		if (strcmp(evidence->runs[order[i - 1]]->id, evidence->runs[order[i]]->id) == 0)
+			return refuse(reader, "the id of this run is that of runs[%zu]",
+				      order[i - 1]);
+	}
+	return 0;
+}
+
+static int read_runs(struct reader *reader, const json_t *root, struct evidence *evidence)
+{
+	json_t *array;
+
+	if (get(reader, root, "runs", JSON_ARRAY, &array) < 0)
+		return -1;
+	size_t count = json_array_size(array);
+	if (count > RUNS_MAX)
+		return refuse(reader, "more than %zu runs", RUNS_MAX);
+	reader->section = "runs";
+	for (reader->index = 0; reader->index < count; reader->index++)
+		if (read_run(reader, json_array_get(array, reader->index), evidence) < 0)
+			return -1;
+	return check_ids(reader, evidence);
+}
+
+static int read_counts(const struct reader *reader, const json_t *object, size_t runs,
+		       uint64_t *counts)
+{
+	uint64_t any = 0;
+	json_t *array;
+
+	if (get(reader, object, "counts", JSON_ARRAY, &array) < 0)
+		return -1;
+	if (json_array_size(array) != runs)
+		return refuse(reader, "field \"counts\" has %zu numbers for %zu runs",
+			      json_array_size(array), runs);
+	for (size_t i = 0; i < runs; i++) {
+		if (get_count(reader, json_array_get(array, i), "field \"counts\"", &counts[i]) < 0)
+			return -1;
+		any |= counts[i];
+	}
+	return any ? 0 : refuse(reader, "no run showed this fact");
+}
+
+static int read_fact(const struct reader *reader, json_t *object, enum fact_kind kind,
+		     struct evidence *evidence)
+{
+	const char *keys[FACT_FIELDS + 1];
+	size_t fields = table_fields(kind);
+	struct fact fact = { .kind = kind };
+	bool is_new;
+
+	if (!json_is_object(object))
+		return refuse(reader, "a fact must not be %s", type_name(object));
+	memcpy(keys, fact_descs[kind].field, fields * sizeof(*keys));
+	keys[fields] = "counts";
+	if (check_keys(reader, object, keys, fields + 1, "field") < 0)
+		return -1;
+	for (size_t i = 0; i < fields; i++)
+		if (get_text(reader, object, keys[i], &fact.field[i]) < 0)
+			return -1;
+	struct record *record = table_record(evidence, &fact, &is_new);
+	if (!is_new)
+		return refuse(reader, "this fact is there twice");
+	return read_counts(reader, object, evidence->run_count, record->fact.counts);
+}
+
+static int read_facts(struct reader *reader, const json_t *root, enum fact_kind kind,
+		      struct evidence *evidence)
+{
+	json_t *array;
+
+	reader->section = NULL;
+	if (get(reader, root, fact_descs[kind].section, JSON_ARRAY, &array) < 0)
+		return -1;
+	reader->section = fact_descs[kind].section;
+	size_t count = json_array_size(array);
+	for (reader->index = 0; reader->index < count; reader->index++)
+		if (read_fact(reader, json_array_get(array, reader->index), kind, evidence) < 0)
+			return -1;
+	return 0;
+}
+
+/* "whittle-evidence/2", and any number above: of a whittle that knows more than this one. */
+static bool is_newer(const char *schema)
+{
+	static const char prefix[] = "whittle-evidence/";
+	const char *number = schema + strlen(prefix);
+
+	if (strncmp(schema, prefix, strlen(prefix)) != 0)
+		return false;
+	size_t digits = strspn(number, "0123456789");
+	return digits > 0 && !number[digits] && number[0] != '0' && strcmp(number, "1") != 0;
+}
+
+static int check_schema(const struct reader *reader, json_t *root)
+{
+	const char *schema;
+
+	if (!json_is_object(root))
+		return refuse(reader, "this is %s, not evidence", type_name(root));
+	if (!json_object_get(root, "schema"))
+		return refuse(reader, "this is not evidence: it names no schema");
+	if (get_text(reader, root, "schema", &schema) < 0)
+		return -1;
+	if (strcmp(schema, EVIDENCE_SCHEMA) == 0)
+		return 0;
+	if (!is_newer(schema))
+		return refuse(reader, "schema \"%s\" is not " EVIDENCE_SCHEMA, schema);
+	refuse(reader, "%s: made by a newer whittle; upgrade", schema);
+	return fail_hint(reader->err, "this whittle reads " EVIDENCE_SCHEMA);
+}
+
+static int check_sections(const struct reader *reader, json_t *root)
+{
+	const char *keys[FACT_KINDS + 2] = { "schema", "runs" };
+
+	for (size_t kind = 0; kind < FACT_KINDS; kind++)
+		keys[kind + 2] = fact_descs[kind].section;
+	return check_keys(reader, root, keys, ARRAY_SIZE(keys), "section");
+}
+
+int evidence_parse(const char *name, const char *text, size_t length,
+		   struct evidence **ret_evidence, struct error *err)
+{
+	struct reader reader = { .name = name, .err = err };
+	AUTO_EVIDENCE struct evidence *evidence = evidence_new();
+	json_error_t where;
+
+	if (length == 0)
+		return refuse(&reader, "the file is empty");
+	/* Nesting ends at JSON_PARSER_MAX_DEPTH (2048); NUL is refused without JSON_ALLOW_NUL. */
+	AUTO_JSON json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
+	if (!root)
+		return refuse(&reader, "line %d, column %d: %s", where.line, where.column,
+			      where.text);
+	if (check_schema(&reader, root) < 0 || check_sections(&reader, root) < 0 ||
+	    read_runs(&reader, root, evidence) < 0)
+		return -1;
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		if (read_facts(&reader, root, kind, evidence) < 0)
+			return -1;
+	table_sort_runs(evidence);
+	*ret_evidence = STEAL(evidence);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* What the writer and the reader of evidence.json share. */
+#ifndef EVIDENCE_STORE_H
+#define EVIDENCE_STORE_H
+
+#include <evidence/table.h>
+
+/* "SIGTERM", "SIGRTMIN+3", "SIG32"; the caller frees it. */
+char *signal_to_name(int signal);
+/* The signal of such a name, 1 to 64, or 0. */
+int signal_of_name(const char *name);
+
+#endif
