@@ -1,8 +1,11 @@
 /*
- * Names as the kernel mediates them: absolute, symlinks resolved, in the tracee's own root and
- * mount namespace. whittle walks the name itself, a component at a time below
- * /proc/TID/{root,cwd,fd/N}, because openat2(2)'s RESOLVE_IN_ROOT refuses magic links and
- * /proc/self would be whittle's own.
+ * Names as the kernel mediates them: absolute, symlinks resolved, seen from the root of the
+ * tracee's mount namespace. That is d_path() of the object: a chroot does not shorten it, as it
+ * does not for AppArmor (apparmor.d(5), chroot_relative). whittle walks the name itself, a
+ * component at a time below /proc/TID/{root,cwd,fd/N}, because openat2(2)'s RESOLVE_IN_ROOT refuses
+ * magic links and /proc/self would be whittle's own. Permissions are not judged here: a name that
+ * the tracee may not reach but whittle may is told, and the call's result says that it was refused;
+ * what whittle may not reach is an error (EACCES).
  */
 #ifndef OBSERVE_PATH_H
 #define OBSERVE_PATH_H
@@ -42,13 +45,19 @@ struct path {
 /*
  * Resolves string as tid would with this dirfd (AT_FDCWD for its working directory). Returns 0, or
  * -1 with path->error set where the name could not be told at all (loss: the caller counts it
- * unless the tracee's own string was bad). Own /proc/PID becomes \{pid}, task/TID \{tid}, another's
- * \{pids}.
+ * unless the tracee's own string was bad: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EBADF; or the call
+ * itself was refused likewise). Own /proc/PID becomes \{pid}, task/TID \{tid}, another's \{pids}.
+ * Whatever it returns, the directories searched so far are listed; what ret_path held is released.
+ * The name of a missing last component has no "/" at its end, whatever it would become.
+ * 0 with name NULL: the object has no path (a pipe by /proc/self/fd/N, a memfd).
  */
 int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t length,
 	      unsigned int flags, struct path *ret_path);
 
-/* The object behind an open descriptor (/proc/TID/fd/FD, " (deleted)" stripped if it has no link).
+/*
+ * The object behind an open descriptor (/proc/TID/fd/FD; " (deleted)" is stripped unless that is
+ * part of its name). As path_walk(): 0 with name NULL for an object without a path (pipe, socket,
+ * memfd, ...); -1 with EBADF if the tracee has no such descriptor.
  */
 int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path);
 
