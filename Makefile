@@ -96,9 +96,12 @@ suite_golden := $(wildcard tests/golden/*.sh)
 suite_fuzz = $(replays)
 suite_e2e := $(wildcard tests/e2e/*.sh)
 suite_oracle := JOBS=1 TIMEOUT=1200 $(wildcard tests/oracle/*.sh)
-suite_vm := JOBS=1 TIMEOUT=1200 $(wildcard tests/vm/*.test.sh)
+suite_vm := JOBS=1 TIMEOUT=1200 $(wildcard tests/vm/*.sh)
 suite_asan = WHITTLE=$(S)/whittle WORKLOADS=$(B)/workloads TIMEOUT=900 $(unit:$(B)/%=$(S)/%) \
 	$(suite_golden) $(replays:$(B)/%=$(S)/%) $(suite_e2e)
+
+runner = WHITTLE=$(B)/whittle MAKE='$(MAKE)' CC='$(CC)' OWN_CFLAGS='$(own_cflags)' OBJECTS='$(objects)' \
+	tests/run
 
 check: ## install what the tests need, run them all; SUITES="unit e2e" chooses, MUST=a,b: no skips
 	@echo 'make check: installs the Debian packages that the tests lack (no service is started),'
@@ -110,11 +113,11 @@ check-built:
 ifneq ($(filter asan,$(SUITES)),)
 	$(Q)$(MAKE) --no-print-directory $(jobs) SANITIZE=address,undefined binaries
 endif
-	$(Q)WHITTLE=$(B)/whittle MAKE='$(MAKE)' tests/run $(foreach s,$(SUITES),-- $(s) $(suite_$(s)))
+	$(Q)$(runner) $(foreach s,$(SUITES),-- $(s) $(suite_$(s)))
 check-fresh: ## try `make demo` and `make check` in a minimal Debian root (root, debootstrap)
 	$(Q)tests/fresh.sh
-lint: ## what can be judged without running: format, layers, sizes, clang-tidy, cppcheck, shellcheck
-	$(Q)MAKE='$(MAKE)' tests/run lint $(suite_lint)
+lint: binaries ## what can be judged without running: format, layers, sizes, clang-tidy, cppcheck, shellcheck
+	$(Q)$(runner) lint $(suite_lint)
 bench: all $(workloads) ## compare with native and strace -f
 	$(Q)WHITTLE=$(B)/whittle WORKLOADS=$(B)/workloads tests/bench/bench.sh
 F := build/clang-fuzzer-no-link-address-undefined

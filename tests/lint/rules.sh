@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The project's own rules: layers, limits, order of tables, headers that compile alone, no mutable
+# globals. CC, OWN_CFLAGS and OBJECTS come from the Makefile.
+. "$(dirname "$0")/../lib.sh"
+t_init
+cd "$ROOT" || exit 1
+
+sources=(include/whittle/*.h src/*/*.[ch])
+
+headers_alone()
+{
+	local header bad=0
+
+	for header in include/whittle/*.h src/*/*.h; do
+		# A file of two lines: the header twice, so that its guard is tried too.
+		# shellcheck disable=SC2086 # words
+		printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
+			${CC:-gcc} $OWN_CFLAGS -I. -fsyntax-only -xc - || bad=1
+	done
+	return $bad
+}
+
+# The sections of variables that can be written; constant tables with pointers are in .data.rel.ro.
+# The only one allowed is the flag that a signal handler sets.
+mutable_globals()
+{
+	# shellcheck disable=SC2086 # words
+	objdump -t $OBJECTS | awk '
+		/^build.*file format/ { file = $1 }
+		$3 == "O" && ($4 == ".data" || $4 == ".bss") || $2 == "O" && ($3 == ".data" || $3 == ".bss") {
+			print file " " $NF; bad = 1
+		}
+		END { exit bad }' | grep -v ' signal_[a-z_]*$'
+	[ "${PIPESTATUS[1]}" -eq 0 ] || [ "${PIPESTATUS[2]}" -eq 1 ]
+}
+
+sorted_table()
+{
+	sed -n 's/^SYSCALL([ \t]*"\{0,1\}\([a-z0-9_]*\).*/\1/p' src/observe/syscalls.def >"$T/names"
+	[ -s "$T/names" ] && sort -c -u "$T/names"
+}
+
+t_ok "rooms include only what stands left of them" awk -f tests/lint/layers.awk "${sources[@]}"
+t_ok "files, functions and banned words keep to the limits" \
+	awk -f tests/lint/limits.awk "${sources[@]}" tests/*/*.c
+t_ok "every header compiles alone" headers_alone
+t_ok "no mutable globals" mutable_globals
+t_ok "syscalls.def is sorted, each name once" sorted_table
+t_end

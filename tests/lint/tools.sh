@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# What others' checkers say. CC and OWN_CFLAGS come from the Makefile.
+. "$(dirname "$0")/../lib.sh"
+t_init
+cd "$ROOT" || exit 1
+
+shell_files()
+{
+	grep -lE '^#!.*[/ ](ba)?sh$|^# shellcheck shell=' .ci/* tests/* tests/*/* 2>/dev/null
+}
+
+format()
+{
+	clang-format --dry-run -Werror include/*/*.h src/*/*.[ch] $(ls tests/*/*.[ch] 2>/dev/null)
+}
+
+tidy()
+{
+	# shellcheck disable=SC2086 # words
+	printf '%s\0' src/*/*.c | xargs -0 -n 4 -P "$(nproc)" \
+		sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- $OWN_CFLAGS 2>&1' tidy
+}
+
+check_cpp()
+{
+	cppcheck -q -j "$(nproc)" --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,portability,performance -D_GNU_SOURCE -D__x86_64__ -Iinclude -Isrc \
+		--suppress=missingInclude --suppress=unmatchedSuppression src
+}
+
+shells()
+{
+	shell_files | xargs shellcheck -x -P SCRIPTDIR
+}
+
+# judge TOOL NAME FUNCTION
+judge()
+{
+	if t_have "$1"; then t_ok "$2" "$3"; else t_skip "$2" "no $1 here"; fi
+}
+
+export OWN_CFLAGS
+judge clang-format "clang-format would change nothing" format
+judge clang-tidy "clang-tidy finds nothing" tidy
+judge cppcheck "cppcheck finds nothing" check_cpp
+judge shellcheck "shellcheck finds nothing" shells
+t_end
