@@ -17,21 +17,21 @@ headers_alone()
 		printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
 			${CC:-gcc} $OWN_CFLAGS -I. -fsyntax-only -xc - || bad=1
 	done
-	return $bad
+	return "$bad"
 }
 
 # The sections of variables that can be written; constant tables with pointers are in .data.rel.ro.
 # The only one allowed is the flag that a signal handler sets.
 mutable_globals()
 {
+	local found
+
 	# shellcheck disable=SC2086 # words
-	objdump -t $OBJECTS | awk '
-		/^build.*file format/ { file = $1 }
-		$3 == "O" && ($4 == ".data" || $4 == ".bss") || $2 == "O" && ($3 == ".data" || $3 == ".bss") {
-			print file " " $NF; bad = 1
-		}
-		END { exit bad }' | grep -v ' signal_[a-z_]*$'
-	[ "${PIPESTATUS[1]}" -eq 0 ] || [ "${PIPESTATUS[2]}" -eq 1 ]
+	objdump -t $OBJECTS >"$T/symbols" && grep -q ' \.text' "$T/symbols" || return
+	found=$(awk '/file format/ { file = $1 }
+		/ O \.(data|bss)[ \t]/ && $NF !~ /^signal_/ { print file " " $NF }' "$T/symbols")
+	echo "$found"
+	[ -z "$found" ]
 }
 
 sorted_table()

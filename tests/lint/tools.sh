@@ -11,7 +11,7 @@ shell_files()
 
 format()
 {
-	clang-format --dry-run -Werror include/*/*.h src/*/*.[ch] $(ls tests/*/*.[ch] 2>/dev/null)
+	find include src tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
 }
 
 tidy()
@@ -30,7 +30,7 @@ check_cpp()
 
 shells()
 {
-	shell_files | xargs shellcheck -x -P SCRIPTDIR
+	shell_files | xargs shellcheck -S info
 }
 
 # judge TOOL NAME FUNCTION
