@@ -1,0 +1,307 @@
+/* whittle record: run a command, learn what it uses, write evidence and profiles. */
+#include <cli/cli.h>
+#include <cli/record.h>
+#include <cli/signals.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+enum {
+	OPTION_RUN = 256,
+	OPTION_APPEND,
+	OPTION_REPLACE,
+	OPTION_EXERCISE,
+	OPTION_READY,
+	OPTION_TIMEOUT,
+	OPTION_WAIT,
+	OPTION_EXPECT,
+	OPTION_NO_STACKS,
+	OPTION_NO_ARGV
+};
+
+static const struct option long_options[] = {
+	{"output",     required_argument, NULL, 'o'             },
+	{ "run",       required_argument, NULL, OPTION_RUN      },
+	{ "append",    no_argument,       NULL, OPTION_APPEND   },
+	{ "replace",   no_argument,       NULL, OPTION_REPLACE  },
+	{ "exercise",  required_argument, NULL, OPTION_EXERCISE },
+	{ "ready",     required_argument, NULL, OPTION_READY    },
+	{ "timeout",   required_argument, NULL, OPTION_TIMEOUT  },
+	{ "wait",      required_argument, NULL, OPTION_WAIT     },
+	{ "expect",    required_argument, NULL, OPTION_EXPECT   },
+	{ "no-stacks", no_argument,       NULL, OPTION_NO_STACKS},
+	{ "no-argv",   no_argument,       NULL, OPTION_NO_ARGV  },
+	{ "quiet",     no_argument,       NULL, 'q'             },
+	{ "verbose",   no_argument,       NULL, 'v'             },
+	{ "help",      no_argument,       NULL, 'h'             },
+	{ NULL,        0,                 NULL, 0               },
+};
+
+static int bad_usage(const char *text, const char *value)
+{
+	usage_error("record", text, value);
+	return EXIT_WHITTLE;
+}
+
+static int parse_timeout(const char *text, double *ret_seconds)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (!*text || *end || !(seconds > 0) || seconds > 1e9)
+		return -1;
+	*ret_seconds = seconds;
+	return 0;
+}
+
+static int parse_status(const char *text, int *ret_status)
+{
+	char *end;
+	long status = strtol(text, &end, 10);
+
+	if (!*text || *end || status < 0 || status > 255)
+		return -1;
+	*ret_status = (int)status;
+	return 0;
+}
+
+/* Takes one option; 0, or the exit code of a mistake. */
+static int take_option(int option, struct record_options *options)
+{
+	switch (option) {
+	case 'o':
+		options->directory = optarg;
+		return 0;
+	case OPTION_RUN:
+		options->run = optarg;
+		return 0;
+	case OPTION_APPEND:
+		options->append = true;
+		return 0;
+	case OPTION_REPLACE:
+		options->replace = true;
+		return 0;
+	case OPTION_EXERCISE:
+		options->exercise = optarg;
+		return 0;
+	case OPTION_READY:
+		options->ready = optarg;
+		return 0;
+	case OPTION_NO_STACKS:
+		options->stacks = false;
+		return 0;
+	case OPTION_NO_ARGV:
+		options->argv = false;
+		return 0;
+	case OPTION_TIMEOUT:
+		if (parse_timeout(optarg, &options->timeout) < 0)
+			return bad_usage("'%s' is no number of seconds", optarg);
+		return 0;
+	case OPTION_EXPECT:
+		if (parse_status(optarg, &options->expect) < 0)
+			return bad_usage("'%s' is no exit status (0-255)", optarg);
+		return 0;
+	case OPTION_WAIT:
+		options->wait_main = strcmp(optarg, "main") == 0;
+		if (!options->wait_main && strcmp(optarg, "all") != 0)
+			return bad_usage("--wait takes main or all, not '%s'", optarg);
+		return 0;
+	default:
+		return EXIT_WHITTLE;
+	}
+}
+
+/* 0 to go on; -1 if help was given; else the exit code of a mistake. */
+static int parse_options(int argc, char **argv, struct record_options *options)
+{
+	int option;
+
+	while ((option = next_option("record", argc, argv, "+o:qvh", long_options)) != -1) {
+		if (option == 'h')
+			return -1;
+		int code = take_option(option, options);
+		if (code)
+			return code;
+	}
+	if (options->append && options->replace)
+		return bad_usage("--append and --replace exclude each other%s", "");
+	if (options->ready && !options->exercise)
+		return bad_usage("--ready says when to run --exercise COMMAND, which is missing%s",
+				 "");
+	if (optind == argc) {
+		usage_error("record", "no command to run");
+		return EXIT_NOT_FOUND;
+	}
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static bool is_executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/*
+ * The file that execvp(3) would run, or NULL with errno ENOENT or EACCES. Searched here, so that
+ * failed attempts along PATH are not taken for the workload's.
+ */
+static char *find_command(const char *name)
+{
+	const char *path = getenv("PATH");
+	int number = ENOENT;
+
+	if (!*name || strchr(name, '/')) {
+		if (!*name || access(name, F_OK) < 0)
+			return NULL;
+		return xstrdup(name);
+	}
+	if (!path)
+		path = "/bin:/usr/bin";
+	for (;;) {
+		size_t length = strcspn(path, ":");
+		char *file = xasprintf("%.*s%s%s", (int)length, path, length ? "/" : "./", name);
+
+		if (is_executable(file))
+			return file;
+		if (access(file, F_OK) == 0)
+			number = EACCES;
+		free(file);
+		if (!path[length])
+			break;
+		path += length + 1;
+	}
+	errno = number;
+	return NULL;
+}
+
+static int say_cannot_execute(const char *name, int number)
+{
+	bool missing = number == ENOENT || number == ENOTDIR;
+
+	warn("cannot execute %s: %s", name, strerror(number));
+	return missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+/* Does whittle hold CAP_SYS_PTRACE, so that set-id programs keep their privilege under it? */
+static bool holds_sys_ptrace(void)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	if (caps) {
+		cap_get_flag(caps, CAP_SYS_PTRACE, CAP_EFFECTIVE, &value);
+		cap_free(caps);
+	}
+	return value == CAP_SET;
+}
+
+static void describe_run(const struct record_options *options, char **argv,
+			 struct evidence_run *run)
+{
+	struct utsname here;
+	char *no_arguments[] = { argv[0], NULL };
+
+	uname(&here);
+	run->command = secrets_mask(options->argv ? argv : no_arguments);
+	run->engine = xstrdup("ptrace");
+	run->kernel = xstrdup(here.release);
+	run->machine = xstrdup(here.machine);
+	run->libc = xasprintf("glibc %s", gnu_get_libc_version());
+	run->privileged = holds_sys_ptrace();
+}
+
+/* As execvp(3) does: a file that the kernel does not know is a shell's. */
+static int run_session(const struct record_options *options, const char *path, char **argv,
+		       struct evidence *evidence, size_t run, struct session_end *end,
+		       struct error *err)
+{
+	int result = session_run(options, path, argv, evidence, run, end, err);
+	size_t count = 0;
+
+	if (result == 0 || err->kind != ERROR_INPUT || err->number != ENOEXEC)
+		return result;
+	while (argv[count])
+		count++;
+	AUTO_FREE char **script = xcalloc(count + 2, sizeof(*script));
+	script[0] = (char *)"sh";
+	script[1] = (char *)path;
+	for (size_t i = 1; i < count; i++)
+		script[i + 1] = argv[i];
+	return session_run(options, "/bin/sh", script, evidence, run, end, err);
+}
+
+/* Ends whittle as the workload ended; no core of whittle's own beside the workload's. */
+static int end_as(const struct session_end *end)
+{
+	if (end->reraise) {
+		sigset_t set;
+
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		signal(end->raw_status & 0x7f, SIG_DFL);
+		sigemptyset(&set);
+		sigaddset(&set, end->raw_status & 0x7f);
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		raise(end->raw_status & 0x7f);
+	}
+	return end->exit_code;
+}
+
+static int record(const struct record_options *options, const char *path, char **argv,
+		  struct evidence *evidence, struct session_end *end)
+{
+	size_t run = evidence_begin_run(evidence, options->run);
+	AUTO_CLOSE int fd = -1;
+	struct error err = { .kind = ERROR_NONE };
+
+	if (output_open(options, &fd, &err) < 0) {
+		print_error(&err);
+		return EXIT_WHITTLE;
+	}
+	describe_run(options, argv, evidence_run(evidence, run));
+	if (run_session(options, path, argv, evidence, run, end, &err) < 0) {
+		if (err.kind == ERROR_INPUT)
+			return say_cannot_execute(path, err.number);
+		print_error(&err);
+		if (err.kind != ERROR_NONE && !end->raw_status && end->outcome == OUTCOME_UNKNOWN)
+			return EXIT_WHITTLE;
+	}
+	struct evidence_run *record = evidence_run(evidence, run);
+	record->outcome = end->outcome;
+	record->status = end->status;
+	record->expected = end->expected;
+	if (output_write(options, fd, evidence, &err) < 0) {
+		print_error(&err);
+		return EXIT_WHITTLE;
+	}
+	return 0;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	struct record_options options = {
+		.directory = "whittle-out", .run = "run", .stacks = true, .argv = true
+	};
+	struct session_end end = { .outcome = OUTCOME_UNKNOWN };
+	int code = parse_options(argc, argv, &options);
+
+	if (code)
+		return code < 0 ? 0 : code;
+	argv += optind;
+	AUTO_FREE char *path = find_command(argv[0]);
+	if (!path)
+		return say_cannot_execute(argv[0], errno);
+	struct evidence *evidence = evidence_new();
+	code = record(&options, path, argv, evidence, &end);
+	evidence_free(evidence);
+	return code ? code : end_as(&end);
+}

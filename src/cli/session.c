@@ -1,0 +1,334 @@
+/* One recorded run: events into evidence, signals passed on, a server exercised and stopped. */
+#include <cli/cli.h>
+#include <cli/record.h>
+#include <cli/signals.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static const double kill_after = 5.0;  /* seconds between TERM and KILL */
+static const double say_after = 1.0;   /* before background processes are spoken of */
+static const double group_wait = 0.04; /* a signal sent to the group reaches the workload too */
+static const double ready_every = 0.2;
+
+struct session {
+	const struct record_options *options;
+	struct evidence *evidence;
+	size_t run;
+	struct trace *trace;
+	struct observer *observer;
+	double begun;
+	double main_ended; /* 0: it runs */
+	double stop_asked; /* when the workload was told to end; 0: not yet */
+	int stop_signal;   /* what it was told with */
+	bool killed, told_background;
+	/* A signal sent to whittle that waits for whether the workload got it too. */
+	struct arrival arrival;
+	double arrived;
+	pid_t seen_sender; /* of the last signal that the main process got from outside */
+	int seen_signal;
+	double seen;
+	/* The client. */
+	pid_t ready_pid, exercise_pid;
+	double ready_started;
+	bool exercise_ended;
+	int exercise_status;
+};
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* ---- facts ---- */
+
+static void take_fact(void *context, const struct fact *fact)
+{
+	struct session *session = context;
+
+	evidence_add(session->evidence, session->run, fact);
+}
+
+static void take_loss(void *context, const char *kind)
+{
+	struct session *session = context;
+
+	evidence_add_loss(session->evidence, session->run, kind);
+}
+
+static void take_limitation(void *context, const char *kind)
+{
+	struct session *session = context;
+
+	evidence_add_limitation(session->evidence, session->run, kind);
+}
+
+/* ---- ending the workload ---- */
+
+static void ask_to_stop(struct session *session, int signal)
+{
+	if (session->stop_asked)
+		return;
+	session->stop_asked = now();
+	session->stop_signal = signal;
+	trace_signal(session->trace, signal);
+	trace_signal(session->trace, SIGCONT); /* a stopped process would not see it */
+}
+
+static void check_timers(struct session *session)
+{
+	const struct record_options *options = session->options;
+	double time = now();
+
+	if (options->timeout > 0 && !session->stop_asked &&
+	    time - session->begun >= options->timeout) {
+		say("%g seconds are over: stopping the workload", options->timeout);
+		ask_to_stop(session, SIGTERM);
+	}
+	if (session->stop_asked && !session->killed && time - session->stop_asked >= kill_after) {
+		session->killed = true;
+		trace_kill(session->trace);
+	}
+	if (!session->main_ended)
+		return;
+	if (options->wait_main)
+		ask_to_stop(session, SIGTERM);
+	if (!session->told_background && time - session->main_ended >= say_after) {
+		session->told_background = true;
+		say("the command has ended; waiting for %zu background thread(s) of it "
+		    "(--wait=main stops them)",
+		    trace_count(session->trace));
+	}
+}
+
+/* ---- signals to whittle ---- */
+
+static bool ends_a_run(int signal)
+{
+	return signal == SIGINT || signal == SIGTERM || signal == SIGQUIT;
+}
+
+static void mark_stopped(struct session *session, int signal)
+{
+	if (!ends_a_run(signal) || session->stop_asked)
+		return;
+	session->stop_signal = signal;
+}
+
+/* The terminal's signals reach its foreground group: the workload, unless it left the group. */
+static bool workload_got_it(const struct session *session, const struct arrival *arrival)
+{
+	if (arrival->by_kernel)
+		return getpgid(trace_main_pid(session->trace)) == getpgrp();
+	return session->seen_signal == arrival->signal && session->seen_sender == arrival->sender &&
+	       session->arrived - session->seen < 0.2;
+}
+
+static void check_signals(struct session *session)
+{
+	if (session->arrival.signal && now() - session->arrived >= group_wait) {
+		if (!workload_got_it(session, &session->arrival))
+			trace_signal(session->trace, session->arrival.signal);
+		mark_stopped(session, session->arrival.signal);
+		session->arrival.signal = 0;
+	}
+	if (!session->arrival.signal && signals_next(&session->arrival))
+		session->arrived = now();
+}
+
+static void note_signal(struct session *session, const struct event *event)
+{
+	if (event->tgid != trace_main_pid(session->trace) || !event->sender)
+		return;
+	session->seen_signal = event->signal;
+	session->seen_sender = event->sender;
+	session->seen = now();
+}
+
+/* ---- the client ---- */
+
+static pid_t start_client(const char *command)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	signals_release();
+	signal(SIGPIPE, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	int null = open("/dev/null", O_RDONLY); /* standard input is the workload's */
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(EXIT_NOT_FOUND);
+}
+
+static void start_exercise(struct session *session)
+{
+	session->exercise_pid = start_client(session->options->exercise);
+	if (session->exercise_pid < 0) {
+		session->exercise_pid = 0;
+		session->exercise_ended = true;
+		session->exercise_status = EXIT_WHITTLE << 8;
+		warn("cannot start the exercise: %s", strerror(errno));
+		ask_to_stop(session, SIGTERM);
+	}
+}
+
+static void check_client(struct session *session)
+{
+	const struct record_options *options = session->options;
+
+	if (!options->exercise || session->exercise_pid || session->exercise_ended)
+		return;
+	if (!options->ready) {
+		if (observer_listening(session->observer))
+			start_exercise(session);
+		return;
+	}
+	if (!session->ready_pid && now() - session->ready_started >= ready_every) {
+		session->ready_started = now();
+		session->ready_pid = start_client(options->ready);
+	}
+}
+
+static int exit_code_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void client_ended(struct session *session, const struct event *event)
+{
+	if (event->tid == session->ready_pid) {
+		session->ready_pid = 0;
+		if (event->status == 0)
+			start_exercise(session);
+	}
+	if (event->tid == session->exercise_pid) {
+		session->exercise_ended = true;
+		session->exercise_status = event->status;
+		if (event->status)
+			say("the exercise failed: exit status %d", exit_code_of(event->status));
+		ask_to_stop(session, SIGTERM);
+	}
+}
+
+static void stop_client(struct session *session)
+{
+	if (session->ready_pid > 0)
+		kill(session->ready_pid, SIGTERM);
+	if (session->exercise_pid > 0 && !session->exercise_ended)
+		kill(session->exercise_pid, SIGTERM);
+}
+
+/* ---- the loop ---- */
+
+static void handle(struct session *session, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_TICK:
+		break;
+	case EVENT_CHILD:
+		client_ended(session, event);
+		break;
+	case EVENT_LOSS:
+		take_loss(session, event->what);
+		break;
+	case EVENT_LIMITATION:
+		take_limitation(session, event->what);
+		break;
+	case EVENT_SIGNAL:
+		note_signal(session, event);
+		observe(session->observer, event);
+		break;
+	case EVENT_EXIT:
+		observe(session->observer, event);
+		if (!trace_main_running(session->trace) && !session->main_ended)
+			session->main_ended = now();
+		break;
+	default:
+		observe(session->observer, event);
+		if (!signals_ticked()) /* calls come by the million: no clock is read for each */
+			return;
+	}
+	check_signals(session);
+	check_client(session);
+	check_timers(session);
+}
+
+static int loop(struct session *session, struct error *err)
+{
+	struct event event;
+	int more;
+
+	while ((more = trace_next(session->trace, &event, err)) > 0)
+		handle(session, &event);
+	return more;
+}
+
+static void judge_exercise(const struct session *session, struct session_end *end)
+{
+	end->expected = session->exercise_ended && session->exercise_status == 0;
+	end->reraise = false;
+	if (session->exercise_ended) {
+		end->exit_code = exit_code_of(session->exercise_status);
+		return;
+	}
+	warn("the exercise did not finish: the workload ended %s",
+	     session->exercise_pid ? "during it" : "before it listened");
+	end->exit_code = WIFEXITED(end->raw_status) && WEXITSTATUS(end->raw_status)
+				 ? WEXITSTATUS(end->raw_status)
+				 : 1;
+}
+
+/* What the run was: see "Servers are first-class" in the README. */
+static void judge(const struct session *session, struct session_end *end)
+{
+	int status = trace_main_status(session->trace);
+	bool signaled = WIFSIGNALED(status);
+
+	end->raw_status = status;
+	end->outcome = signaled ? OUTCOME_SIGNALED : OUTCOME_EXITED;
+	end->status = signaled ? WTERMSIG(status) : WEXITSTATUS(status);
+	end->expected = !signaled && end->status == session->options->expect;
+	end->exit_code = exit_code_of(status);
+	end->reraise = signaled;
+	bool stopped_main = session->stop_signal && (!session->main_ended || !session->stop_asked ||
+						     session->stop_asked < session->main_ended);
+	if (stopped_main) {
+		end->outcome = OUTCOME_STOPPED;
+		end->status = session->stop_signal;
+		end->expected = true;
+	}
+	if (session->options->exercise)
+		judge_exercise(session, end);
+}
+
+int session_run(const struct record_options *options, const char *path, char **argv,
+		struct evidence *evidence, size_t run, struct session_end *ret_end,
+		struct error *err)
+{
+	struct session session = { .options = options, .evidence = evidence, .run = run };
+	struct fact_sink sink = { &session, take_fact, take_loss, take_limitation };
+
+	if (trace_start(path, argv, &session.trace, err) < 0)
+		return -1;
+	session.begun = now();
+	session.observer = observer_new(&sink, options->stacks ? OBSERVE_STACKS : 0);
+	signals_catch();
+	int result = loop(&session, err);
+	if (result < 0)
+		evidence_add_loss(evidence, run, "engine-failed");
+	stop_client(&session);
+	judge(&session, ret_end);
+	observer_free(session.observer);
+	trace_free(session.trace);
+	return result;
+}
