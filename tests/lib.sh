@@ -152,6 +152,12 @@ wait_for()
 	done
 }
 
+# not COMMAND…: succeeds if the command fails; `!` cannot be passed as a word.
+not()
+{
+	! "$@"
+}
+
 # t_end: prints the plan; the script's status says whether all passed.
 t_end()
 {

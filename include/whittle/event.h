@@ -62,7 +62,7 @@ struct stacks;
 struct stacks *stacks_new(void);
 void stacks_free(struct stacks *stacks);
 /* Appends the frames of tid; nothing but the address's module if it cannot be unwound. */
-void stacks_unwind(struct stacks *stacks, pid_t tid, const struct abi *abi, uint64_t ip,
+void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct abi *abi, uint64_t ip,
 		   struct buf *ret_frames);
 void stacks_forget(struct stacks *stacks, pid_t tgid); /* a new image, or the process is gone */
 

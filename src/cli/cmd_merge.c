@@ -8,11 +8,11 @@
 #include <string.h>
 
 static const struct option options[] = {
-	{"output",   required_argument, NULL, 'o'},
-	{ "quiet",   no_argument,       NULL, 'q'},
-	{ "verbose", no_argument,       NULL, 'v'},
-	{ "help",    no_argument,       NULL, 'h'},
-	{ NULL,      0,                 NULL, 0  },
+	{ "output", required_argument, NULL, 'o' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int write_evidence(struct evidence *evidence, const char *output, struct error *err)

@@ -27,28 +27,25 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"output",     required_argument, NULL, 'o'             },
-	{ "run",       required_argument, NULL, OPTION_RUN      },
-	{ "append",    no_argument,       NULL, OPTION_APPEND   },
-	{ "replace",   no_argument,       NULL, OPTION_REPLACE  },
-	{ "exercise",  required_argument, NULL, OPTION_EXERCISE },
-	{ "ready",     required_argument, NULL, OPTION_READY    },
-	{ "timeout",   required_argument, NULL, OPTION_TIMEOUT  },
-	{ "wait",      required_argument, NULL, OPTION_WAIT     },
-	{ "expect",    required_argument, NULL, OPTION_EXPECT   },
-	{ "no-stacks", no_argument,       NULL, OPTION_NO_STACKS},
-	{ "no-argv",   no_argument,       NULL, OPTION_NO_ARGV  },
-	{ "quiet",     no_argument,       NULL, 'q'             },
-	{ "verbose",   no_argument,       NULL, 'v'             },
-	{ "help",      no_argument,       NULL, 'h'             },
-	{ NULL,        0,                 NULL, 0               },
+	{ "output", required_argument, NULL, 'o' },
+	{ "run", required_argument, NULL, OPTION_RUN },
+	{ "append", no_argument, NULL, OPTION_APPEND },
+	{ "replace", no_argument, NULL, OPTION_REPLACE },
+	{ "exercise", required_argument, NULL, OPTION_EXERCISE },
+	{ "ready", required_argument, NULL, OPTION_READY },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "wait", required_argument, NULL, OPTION_WAIT },
+	{ "expect", required_argument, NULL, OPTION_EXPECT },
+	{ "no-stacks", no_argument, NULL, OPTION_NO_STACKS },
+	{ "no-argv", no_argument, NULL, OPTION_NO_ARGV },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
-static int bad_usage(const char *text, const char *value)
-{
-	usage_error("record", text, value);
-	return EXIT_WHITTLE;
-}
+/* A bad option is whittle's own failure: 2 might be the workload's status. */
+#define bad_usage(...) (usage_error("record", __VA_ARGS__), EXIT_WHITTLE)
 
 static int parse_timeout(const char *text, double *ret_seconds)
 {
@@ -131,10 +128,9 @@ static int parse_options(int argc, char **argv, struct record_options *options)
 			return code;
 	}
 	if (options->append && options->replace)
-		return bad_usage("--append and --replace exclude each other%s", "");
+		return bad_usage("--append and --replace exclude each other");
 	if (options->ready && !options->exercise)
-		return bad_usage("--ready says when to run --exercise COMMAND, which is missing%s",
-				 "");
+		return bad_usage("--ready says when to run --exercise COMMAND, which is missing");
 	if (optind == argc) {
 		usage_error("record", "no command to run");
 		return EXIT_NOT_FOUND;

@@ -9,8 +9,8 @@
 #endif
 
 static const struct command commands[] = {
-	{"record", cmd_record, "[OPTION...] -- COMMAND [ARG...]",
-         "Runs COMMAND, learns what it and its descendants use, and writes evidence.json,\n"
+	{ "record", cmd_record, "[OPTION...] -- COMMAND [ARG...]",
+	  "Runs COMMAND, learns what it and its descendants use, and writes evidence.json,\n"
 	  "policy.json, seccomp.json, capabilities.txt and apparmor.profile.\n\n"
 	  "  -o, --output DIR       where to write (whittle-out)\n"
 	  "      --run NAME         a label for this run (run)\n"
@@ -28,9 +28,9 @@ static const struct command commands[] = {
 	  "      --no-argv          do not record the command's arguments\n\n"
 	  "The exit status is COMMAND's; 125 if whittle failed, 126 if COMMAND cannot be "
 	  "executed,\n"
-	  "127 if it is not found.\n"                      },
-	{ "emit",  cmd_emit,   "TARGET [OPTION...] EVIDENCE...",
-         "Renders evidence as a profile for TARGET (see `whittle emit` for the list).\n\n"
+	  "127 if it is not found.\n" },
+	{ "emit", cmd_emit, "TARGET [OPTION...] EVIDENCE...",
+	  "Renders evidence as a profile for TARGET (see `whittle emit` for the list).\n\n"
 	  "  -o, --output FILE      where to write (-: standard output)\n"
 	  "      --runtime R        whose own calls a container profile allows: any, runc, crun,\n"
 	  "                         none (any)\n"
@@ -38,11 +38,11 @@ static const struct command commands[] = {
 	  "      --name NAME        name of the AppArmor profile\n"
 	  "      --attach PATH      attach the AppArmor profile to this executable\n"
 	  "      --allow-incomplete render also what failed or lost something\n\n"
-	  "Exit status: 0, or 2 if it could not be done.\n"},
-	{ "merge", cmd_merge,  "-o FILE EVIDENCE...",
-         "Unites evidence of several runs.\n\n"
+	  "Exit status: 0, or 2 if it could not be done.\n" },
+	{ "merge", cmd_merge, "-o FILE EVIDENCE...",
+	  "Unites evidence of several runs.\n\n"
 	  "  -o, --output FILE      where to write (-: standard output)\n\n"
-	  "Exit status: 0, or 2 if it could not be done.\n"},
+	  "Exit status: 0, or 2 if it could not be done.\n" },
 };
 
 const struct command *command_by_name(const char *name)

@@ -213,10 +213,10 @@ static bool unwind(struct space *space, pid_t tid, struct buf *out)
 	return out->length > start;
 }
 
-void stacks_unwind(struct stacks *stacks, pid_t tid, const struct abi *abi, uint64_t ip,
+void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct abi *abi, uint64_t ip,
 		   struct buf *ret_frames)
 {
-	struct space *space = space_of(stacks, tid);
+	struct space *space = space_of(stacks, tgid);
 	AUTO_BUF struct buf frames = BUF_INIT;
 
 	if (!can_unwind(stacks, tid, abi) || !unwind(space, tid, &frames))

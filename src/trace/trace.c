@@ -249,10 +249,7 @@ static int start(struct trace *trace, struct launch *launch, const char *path, c
 
 int trace_start(const char *path, char *const argv[], struct trace **ret_trace, struct error *err)
 {
-	struct launch launch = {
-		{-1,  -1},
-                { -1, -1}
-	};
+	struct launch launch = { { -1, -1 }, { -1, -1 } };
 	struct trace *trace = xcalloc(1, sizeof(*trace));
 	int result = -1;
 
