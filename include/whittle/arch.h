@@ -19,6 +19,7 @@ enum abi_quirk {
 struct abi {
 	const char *name;    /* ours: x86_64, i386, x32, aarch64, arm */
 	const char *machine; /* uname -m of the machine whose native ABI this is, or "" */
+	const char *family;  /* the same for all ABIs that one kernel takes: x86, arm */
 	uint32_t audit;      /* AUDIT_ARCH_*, as in seccomp_data.arch */
 	uint32_t seccomp;    /* libseccomp's SCMP_ARCH_* token */
 	const char *oci;     /* "SCMP_ARCH_X86_64", as OCI and Docker profiles name it */

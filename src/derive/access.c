@@ -1,0 +1,284 @@
+/* Sockets, signals, ptrace and mounts -> AppArmor rules. */
+#include <derive/derive.h>
+
+#include <string.h>
+
+#define PEER_SELF    "@{profile_name}" /* all of the workload runs under one label (ix) */
+#define PEER_OUTSIDE "unconfined"
+
+/* The families and types that apparmor_parser 3.0 knows (tried one by one). */
+static const char *const families[] = {
+	"alg",      "appletalk", "ash",   "atmpvc",  "atmsvc",  "ax25",       "bluetooth",
+	"bridge",   "caif",      "can",   "econet",  "ib",      "ieee802154", "inet",
+	"inet6",    "ipx",       "irda",  "isdn",    "iucv",    "kcm",        "key",
+	"llc",      "mctp",      "mpls",  "netbeui", "netlink", "netrom",     "nfc",
+	"packet",   "phonet",    "pppox", "qipcrtr", "rds",     "rose",       "rxrpc",
+	"security", "smc",       "sna",   "tipc",    "unix",    "unspec",     "vsock",
+	"wanpipe",  "x25",       "xdp",   NULL,
+};
+static const char *const types[] = { "dgram", "packet", "raw", "rdm", "seqpacket", "stream", NULL };
+static const char *const signals[] = {
+	"hup",   "int",  "quit", "ill",  "trap", "abrt",   "bus",    "fpe",    "kill",
+	"usr1",  "segv", "usr2", "pipe", "alrm", "term",   "stkflt", "chld",   "cont",
+	"stop",  "stp",  "ttin", "ttou", "urg",  "xcpu",   "xfsz",   "vtalrm", "prof",
+	"winch", "io",   "pwr",  "sys",  "emt",  "exists", NULL,
+};
+/* Flags of mount(2) that the parser has words for. */
+static const char *const mount_words[] = {
+	"ro",      "rw",         "nosuid",      "nodev",    "noexec",      "sync",    "mand",
+	"dirsync", "noatime",    "nodiratime",  "bind",     "rbind",       "move",    "silent",
+	"acl",     "unbindable", "runbindable", "private",  "rprivate",    "slave",   "rslave",
+	"shared",  "rshared",    "relatime",    "iversion", "strictatime", "remount", NULL,
+};
+
+static bool is_listed(const char *const *list, const char *word, size_t length)
+{
+	for (; *list; list++)
+		if (strlen(*list) == length && strncmp(*list, word, length) == 0)
+			return true;
+	return false;
+}
+
+static bool is_word(const char *const *list, const char *word)
+{
+	return is_listed(list, word, strlen(word));
+}
+
+static void add_sockets(const struct evidence *evidence, struct policy *policy,
+			struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_SOCKET, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+		const char *family = field[SOCKET_FAMILY], *type = field[SOCKET_TYPE];
+
+		/* Later calls check the same pair as socket(2): one rule for all of them. */
+		if (is_word(families, family) && is_word(types, type))
+			draft_add(drafts, APPARMOR_NETWORK, family, type, "")->why =
+				xasprintf("%s by %s", field[SOCKET_OPERATION],
+					  field[SOCKET_PROGRAM]);
+		else
+			policy_note(policy,
+				    "AppArmor has no word for a socket of family %s, type %s",
+				    family, type);
+	}
+}
+
+/* Whom a signal or a ptrace request reached. */
+static const struct reach {
+	const char *to;
+	bool inside, outside;
+} reaches[] = {
+	{ "all", true, true },   { "group", true, false },    { "outside", false, true },
+	{ "self", true, false }, { "workload", true, false },
+};
+
+static const struct reach *find_reach(const char *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reaches); i++)
+		if (strcmp(reaches[i].to, to) == 0)
+			return &reaches[i];
+	return NULL;
+}
+
+static bool is_signal(const char *name)
+{
+	static const char realtime[] = "rtmin+";
+	size_t length = strlen(realtime);
+
+	if (is_word(signals, name))
+		return true;
+	if (strncmp(name, realtime, length) != 0 || !name[length] || strlen(name) > length + 2 ||
+	    name[length + strspn(name + length, "0123456789")])
+		return false;
+	return atoi(name + length) <= 32;
+}
+
+static void add_signal(struct drafts *drafts, const struct fact *fact, const char *peer,
+		       unsigned int perms)
+{
+	struct draft *draft =
+		draft_add(drafts, APPARMOR_SIGNAL, fact->field[SIGNAL_NAME], peer, "");
+
+	draft->perms = perms;
+	draft->why =
+		xasprintf("sent to %s by %s", fact->field[SIGNAL_TO], fact->field[SIGNAL_PROGRAM]);
+}
+
+static void add_signals(const struct evidence *evidence, struct policy *policy,
+			struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_SIGNAL, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *fact = &facts[i]->fact;
+		const struct reach *reach = find_reach(fact->field[SIGNAL_TO]);
+
+		if (!reach || !is_signal(fact->field[SIGNAL_NAME])) {
+			policy_note(policy, "no AppArmor rule for signal %s to %s",
+				    fact->field[SIGNAL_NAME], fact->field[SIGNAL_TO]);
+			continue;
+		}
+		/* Both sides are asked, and with one label both are this profile. */
+		if (reach->inside)
+			add_signal(drafts, fact, PEER_SELF, PERM_SEND | PERM_RECEIVE);
+		if (reach->outside)
+			add_signal(drafts, fact, PEER_OUTSIDE, PERM_SEND);
+	}
+	/* Without this not even root's kill -9 from outside ends the workload. */
+	struct draft *draft = draft_add(drafts, APPARMOR_SIGNAL, "", PEER_OUTSIDE, "");
+	draft->perms = PERM_RECEIVE;
+	draft->why = xstrdup("so that it can be stopped from outside");
+}
+
+/*
+ * The mode in which the kernel asks (ptrace_may_access): "read" facts are process_vm_readv(2),
+ * which attaches, or files of /proc, which read.
+ */
+static const struct {
+	const char *request;
+	unsigned int perms;
+} requests[] = {
+	{ "kcmp", PERM_READ },
+	{ "read", PERM_READ | PERM_TRACE },
+};
+
+static unsigned int ptrace_perms(const char *request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		if (strcmp(requests[i].request, request) == 0)
+			return requests[i].perms;
+	return PERM_TRACE;
+}
+
+/* What the other side of these perms is asked. */
+static unsigned int ptrace_mirror(unsigned int perms)
+{
+	return (perms & PERM_TRACE ? PERM_TRACEDBY : 0) | (perms & PERM_READ ? PERM_READBY : 0);
+}
+
+static void add_ptrace(struct drafts *drafts, const struct fact *fact, const char *peer,
+		       unsigned int perms)
+{
+	struct draft *draft = draft_add(drafts, APPARMOR_PTRACE, "", peer, "");
+
+	draft->perms = perms;
+	draft->why = xasprintf("%s of %s by %s", fact->field[PTRACE_REQUEST],
+			       fact->field[PTRACE_TO], fact->field[PTRACE_PROGRAM]);
+}
+
+static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_PTRACE, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *fact = &facts[i]->fact;
+		const char *request = fact->field[PTRACE_REQUEST], *to = fact->field[PTRACE_TO];
+		const char *result = fact->field[PTRACE_RESULT];
+		const struct reach *reach = find_reach(to);
+		unsigned int perms = ptrace_perms(request);
+
+		/* A process may always read itself. */
+		if (!reach || (strcmp(to, "self") == 0 && strcmp(request, "read") == 0))
+			continue;
+		/* Inside, a refusal is the recorder's doing: it holds the place of the tracer. */
+		if (reach->inside)
+			add_ptrace(drafts, fact, PEER_SELF, perms | ptrace_mirror(perms));
+		if (reach->outside && strcmp(result, "EPERM") != 0 && strcmp(result, "EACCES") != 0)
+			add_ptrace(drafts, fact, PEER_OUTSIDE,
+				   strcmp(request, "traceme") == 0 ? PERM_TRACEDBY : perms);
+	}
+}
+
+/*
+ * "fstype=T options=(rw, nosuid)": a rule names all flags of the call, and what is not ro is rw.
+ * NULL if the parser has no word for one of them.
+ */
+static char *mount_detail(const char *fstype, const char *operation, const char *options)
+{
+	AUTO_BUF struct buf out = BUF_INIT;
+	AUTO_BUF struct buf words = BUF_INIT;
+	static const char safe[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	bool writable = true;
+
+	if (fstype[strspn(fstype, safe)])
+		return NULL;
+	if (*operation)
+		buf_addf(&words, ", %s", operation);
+	while (*options) {
+		size_t length = strcspn(options, ",");
+
+		if (!is_listed(mount_words, options, length))
+			return NULL;
+		if (length == 2 && strncmp(options, "ro", 2) == 0)
+			writable = false;
+		else if (strlen(operation) != length || strncmp(options, operation, length) != 0)
+			buf_addf(&words, ", %.*s", (int)length, options);
+		options += length + (options[length] == ',');
+	}
+	if (*fstype)
+		buf_addf(&out, "fstype=%s ", fstype);
+	buf_addf(&out, "options=(%s%s)", writable ? "rw" : "ro", buf_text(&words));
+	return buf_steal(&out);
+}
+
+static const struct mount_row {
+	const char *operation;
+	enum apparmor_class class;
+	const char *word; /* what the operation adds to the options */
+	bool fstype, source, detail;
+} mount_rows[] = {
+	{ "bind", APPARMOR_MOUNT, "bind", false, true, true },
+	{ "make", APPARMOR_MOUNT, "", false, false, true },
+	{ "mount", APPARMOR_MOUNT, "", true, true, true },
+	{ "move", APPARMOR_MOUNT, "move", false, true, true },
+	{ "move_mount", APPARMOR_MOUNT, "move", false, true, true },
+	{ "pivot_root", APPARMOR_PIVOT_ROOT, "", false, true, false },
+	{ "rbind", APPARMOR_MOUNT, "rbind", false, true, true },
+	{ "remount", APPARMOR_REMOUNT, "", false, false, true },
+	{ "umount", APPARMOR_UMOUNT, "", false, false, false },
+};
+
+static void add_mount(const struct fact *fact, struct policy *policy, struct drafts *drafts)
+{
+	const char *const *field = fact->field;
+	const struct mount_row *row = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mount_rows); i++)
+		if (strcmp(mount_rows[i].operation, field[MOUNT_OPERATION]) == 0)
+			row = &mount_rows[i];
+	if (!row || field[MOUNT_TARGET][0] != '/')
+		return; /* fsopen(2) and its kin are not mediated; move_mount(2) speaks for them */
+	AUTO_FREE char *detail = row->detail ? mount_detail(row->fstype ? field[MOUNT_FSTYPE] : "",
+							    row->word, field[MOUNT_OPTIONS])
+					     : xstrdup("");
+	if (!detail) {
+		policy_note(policy, "no AppArmor rule for the mount of %s with %s on %s",
+			    field[MOUNT_FSTYPE], field[MOUNT_OPTIONS], field[MOUNT_TARGET]);
+		return;
+	}
+	draft_add(drafts, row->class, field[MOUNT_TARGET], row->source ? field[MOUNT_SOURCE] : "",
+		  detail)
+		->why = xasprintf("%s by %s", field[MOUNT_OPERATION], field[MOUNT_PROGRAM]);
+}
+
+void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **mounts =
+		evidence_facts(evidence, FACT_MOUNT, &count);
+
+	add_sockets(evidence, policy, drafts);
+	add_signals(evidence, policy, drafts);
+	add_ptraces(evidence, drafts);
+	for (size_t i = 0; i < count; i++)
+		add_mount(&mounts[i]->fact, policy, drafts);
+}

@@ -1,0 +1,132 @@
+/* Drafts -> AppArmor rules: what speaks of the same thing is one rule. */
+#include <derive/derive.h>
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct {
+	enum perm perm;
+	const char *text;
+} perm_texts[] = {
+	{ PERM_M, "m" },
+	{ PERM_R, "r" },
+	{ PERM_W, "w" },
+	{ PERM_K, "k" },
+	{ PERM_IX, "ix" },
+	{ PERM_SEND, "send" },
+	{ PERM_RECEIVE, "receive" },
+	{ PERM_TRACE, "trace" },
+	{ PERM_READ, "read" },
+	{ PERM_TRACEDBY, "tracedby" },
+	{ PERM_READBY, "readby" },
+};
+
+struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const char *name,
+			const char *target, const char *detail)
+{
+	if (drafts->count == drafts->size) {
+		drafts->size = drafts->size ? 2 * drafts->size : 64;
+		drafts->list = xrealloc(drafts->list, drafts->size, sizeof(*drafts->list));
+	}
+	struct draft *draft = &drafts->list[drafts->count++];
+	*draft = (struct draft){
+		.class = class,
+		.name = xstrdup(name),
+		.target = xstrdup(target),
+		.detail = xstrdup(detail),
+	};
+	return draft;
+}
+
+static int compare_drafts(const void *a, const void *b)
+{
+	const struct draft *one = a, *two = b;
+	int diff = (one->class > two->class) - (one->class < two->class);
+
+	if (diff == 0)
+		diff = strcmp(one->name, two->name);
+	if (diff == 0)
+		diff = strcmp(one->target, two->target);
+	return diff ? diff : strcmp(one->detail, two->detail);
+}
+
+/* "mrix" for files; "send, receive" for signals and ptrace, whose words need a comma. */
+static char *perms_text(unsigned int perms)
+{
+	AUTO_BUF struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(perm_texts); i++) {
+		if (!(perms & perm_texts[i].perm))
+			continue;
+		if (out.length && perm_texts[i].perm >= PERM_SEND)
+			buf_adds(&out, ", ");
+		buf_adds(&out, perm_texts[i].text);
+	}
+	return buf_steal(&out);
+}
+
+/* Takes over what the drafts hold. */
+static void fold(struct draft *drafts, size_t count, struct apparmor_rule *ret_rule)
+{
+	struct apparmor_rule rule = {
+		.class = drafts->class,
+		.owner = true,
+		.name = STEAL(drafts->name),
+		.target = STEAL(drafts->target),
+		.detail = STEAL(drafts->detail),
+	};
+	unsigned int perms = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct draft *draft = &drafts[i];
+
+		perms |= draft->perms;
+		rule.owner &= draft->owner;
+		if (draft->why)
+			reasons_add(&rule.why, STEAL(draft->why));
+		free(draft->name);
+		free(draft->target);
+		free(draft->detail);
+	}
+	/*
+	 * An image and its libraries are checked with whatever identity the process has at that
+	 * moment, also before a setuid(2) by whoever starts it: no condition on them.
+	 */
+	if (perms & (PERM_M | PERM_IX))
+		rule.owner = false;
+	rule.perms = perms_text(perms);
+	reasons_sort(&rule.why);
+	*ret_rule = rule;
+}
+
+static void add_capabilities(const struct policy *policy, struct drafts *drafts)
+{
+	for (size_t i = 0; i < policy->capability_count; i++) {
+		const struct capability_rule *rule = &policy->capabilities[i];
+		AUTO_FREE char *name = xstrdup(rule->name + strlen("CAP_"));
+
+		for (char *c = name; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+		for (size_t k = 0; k < rule->why.count; k++)
+			draft_add(drafts, APPARMOR_CAPABILITY, name, "", "")->why =
+				xstrdup(rule->why.line[k]);
+	}
+}
+
+void derive_apparmor(const struct evidence *evidence, struct policy *policy)
+{
+	struct drafts drafts = { NULL, 0, 0 };
+
+	derive_files(evidence, policy, &drafts);
+	derive_access(evidence, policy, &drafts);
+	add_capabilities(policy, &drafts);
+	qsort(drafts.list, drafts.count, sizeof(*drafts.list), compare_drafts);
+	policy->apparmor = xcalloc(drafts.count, sizeof(*policy->apparmor));
+	for (size_t from = 0, to; from < drafts.count; from = to) {
+		for (to = from; to < drafts.count; to++)
+			if (compare_drafts(&drafts.list[from], &drafts.list[to]) != 0)
+				break;
+		fold(&drafts.list[from], to - from, &policy->apparmor[policy->apparmor_count++]);
+	}
+	free(drafts.list);
+}

@@ -1,0 +1,168 @@
+/*
+ * Capability facts -> the list to grant. A check that any one of several capabilities satisfies is
+ * met by one that is needed anyway; only what is left makes a choice necessary.
+ */
+#include <derive/derive.h>
+
+#include <ctype.h>
+#include <string.h>
+#include <sys/capability.h>
+
+struct need {
+	uint64_t any_of; /* mask of 1 << CAP_*; 0: a name that this libcap does not know */
+	const struct fact *fact;
+};
+
+/* Of alternatives the one that grants less, the weakest first. */
+static const cap_value_t weaker[] = {
+	CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_BPF, CAP_PERFMON, CAP_CHECKPOINT_RESTORE, CAP_NET_RAW,
+};
+
+static char *cap_name(cap_value_t cap)
+{
+	char *lower = cap_to_name(cap);
+	char *name = xstrdup(lower ? lower : "");
+
+	cap_free(lower);
+	for (char *c = name; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return name;
+}
+
+/* "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE" -> mask, 0 if a part of it is no capability. */
+static uint64_t parse_names(const char *names)
+{
+	uint64_t mask = 0;
+
+	while (*names) {
+		size_t length = strcspn(names, "|");
+		AUTO_FREE char *name = xstrndup(names, length);
+		cap_value_t cap;
+
+		if (strncmp(name, "CAP_", 4) != 0 || cap_from_name(name, &cap) < 0 || cap > 63)
+			return 0;
+		mask |= (uint64_t)1 << cap;
+		names += length + (names[length] == '|');
+	}
+	return mask;
+}
+
+static bool is_single(uint64_t mask)
+{
+	return (mask & (mask - 1)) == 0;
+}
+
+static cap_value_t lowest(uint64_t mask)
+{
+	return (cap_value_t)__builtin_ctzll(mask);
+}
+
+static cap_value_t choose(uint64_t any_of)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(weaker); i++)
+		if (any_of & ((uint64_t)1 << weaker[i]))
+			return weaker[i];
+	/* CAP_SYS_ADMIN only where it stands alone. */
+	uint64_t others = any_of & ~((uint64_t)1 << CAP_SYS_ADMIN);
+	return lowest(others ? others : any_of);
+}
+
+static char *describe(const struct fact *fact)
+{
+	const char *object = fact->field[CAPABILITY_OBJECT];
+
+	return xasprintf("%s%s%s by %s", fact->field[CAPABILITY_SYSCALL], *object ? " " : "",
+			 object, fact->field[CAPABILITY_PROGRAM]);
+}
+
+static char *join_names(uint64_t mask)
+{
+	AUTO_BUF struct buf out = BUF_INIT;
+
+	for (cap_value_t cap = 0; cap < 64; cap++) {
+		if (!(mask & ((uint64_t)1 << cap)))
+			continue;
+		AUTO_FREE char *name = cap_name(cap);
+
+		buf_addf(&out, "%s%s", out.length ? " " : "", name);
+	}
+	return buf_steal(&out);
+}
+
+/* The rule of one granted capability: its causes, and what would have done for all of them. */
+static void add_rule(struct policy *policy, cap_value_t cap, const struct need *needs, size_t count)
+{
+	uint64_t bit = (uint64_t)1 << cap, others = ~(uint64_t)0;
+	struct capability_rule rule = { .name = cap_name(cap) };
+
+	for (size_t i = 0; i < count; i++) {
+		if (!(needs[i].any_of & bit))
+			continue;
+		others &= needs[i].any_of;
+		reasons_add(&rule.why, describe(needs[i].fact));
+	}
+	reasons_sort(&rule.why);
+	rule.others = join_names(others & ~bit);
+	policy->capabilities = xrealloc(policy->capabilities, policy->capability_count + 1,
+					sizeof(*policy->capabilities));
+	policy->capabilities[policy->capability_count++] = rule;
+}
+
+static uint64_t grant(const struct need *needs, size_t count)
+{
+	uint64_t granted = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_single(needs[i].any_of))
+			granted |= needs[i].any_of;
+	for (size_t i = 0; i < count; i++)
+		if (needs[i].any_of && !(needs[i].any_of & granted))
+			granted |= (uint64_t)1 << choose(needs[i].any_of);
+	return granted;
+}
+
+static int compare_capabilities(const void *a, const void *b)
+{
+	return strcmp(((const struct capability_rule *)a)->name,
+		      ((const struct capability_rule *)b)->name);
+}
+
+/* Notes what is no requirement: what was refused, and names that cannot be granted here. */
+static bool is_required(const struct fact *fact, uint64_t any_of, struct policy *policy)
+{
+	const char *name = fact->field[CAPABILITY_NAME];
+	AUTO_FREE char *cause = describe(fact);
+
+	if (strcmp(fact->field[CAPABILITY_VERDICT], "required") != 0) {
+		policy_note(policy, "%s was wanted and refused: %s", name, cause);
+		return false;
+	}
+	if (!any_of)
+		policy_note(policy, "%s is no capability known here and is left out: %s", name,
+			    cause);
+	return any_of != 0;
+}
+
+void derive_capabilities(const struct evidence *evidence, struct policy *policy)
+{
+	size_t count, kept = 0;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_CAPABILITY, &count);
+	AUTO_FREE struct need *needs = xcalloc(count, sizeof(*needs));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *fact = &facts[i]->fact;
+		uint64_t any_of = parse_names(fact->field[CAPABILITY_NAME]);
+
+		if (is_required(fact, any_of, policy))
+			needs[kept++] = (struct need){ any_of, fact };
+	}
+	uint64_t granted = grant(needs, kept);
+
+	for (cap_value_t cap = 0; cap < 64; cap++)
+		if (granted & ((uint64_t)1 << cap))
+			add_rule(policy, cap, needs, kept);
+	if (policy->capability_count)
+		qsort(policy->capabilities, policy->capability_count, sizeof(*policy->capabilities),
+		      compare_capabilities);
+}

@@ -1,0 +1,202 @@
+/* Evidence -> policy: the frame. */
+#include <derive/derive.h>
+
+#include <stdio.h>
+#include <string.h>
+
+void reasons_add(struct reasons *reasons, char *line)
+{
+	/* Grown when the count is a power of two. */
+	if ((reasons->count & (reasons->count - 1)) == 0)
+		reasons->line = xrealloc(reasons->line, reasons->count ? 2 * reasons->count : 1,
+					 sizeof(*reasons->line));
+	reasons->line[reasons->count++] = line;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void reasons_sort(struct reasons *reasons)
+{
+	size_t kept = 0;
+
+	if (reasons->count)
+		qsort(reasons->line, reasons->count, sizeof(*reasons->line), compare_lines);
+	for (size_t i = 0; i < reasons->count; i++) {
+		if (kept && strcmp(reasons->line[kept - 1], reasons->line[i]) == 0)
+			free(reasons->line[i]);
+		else
+			reasons->line[kept++] = reasons->line[i];
+	}
+	/* The next power of two is what reasons_add() takes for the size; keep to it. */
+	size_t size = 1;
+	while (size < kept)
+		size *= 2;
+	if (reasons->line)
+		reasons->line = xrealloc(reasons->line, size, sizeof(*reasons->line));
+	reasons->count = kept;
+}
+
+void reasons_free(struct reasons *reasons)
+{
+	for (size_t i = 0; i < reasons->count; i++)
+		free(reasons->line[i]);
+	free(reasons->line);
+	*reasons = (struct reasons){ NULL, 0 };
+}
+
+void policy_note(struct policy *policy, const char *format, ...)
+{
+	char *line = NULL;
+	va_list args;
+
+	va_start(args, format);
+	int length = vasprintf(&line, format, args);
+	va_end(args);
+	reasons_add(&policy->notes, xchecked(length < 0 ? NULL : line));
+}
+
+static int compare_abis(const void *a, const void *b)
+{
+	return strcmp((*(const struct abi *const *)a)->name, (*(const struct abi *const *)b)->name);
+}
+
+static void add_abi(struct policy *policy, const struct abi *abi)
+{
+	for (size_t i = 0; i < policy->abi_count; i++)
+		if (policy->abis[i] == abi)
+			return;
+	policy->abis = xrealloc(policy->abis, policy->abi_count + 1, sizeof(*policy->abis));
+	policy->abis[policy->abi_count++] = abi;
+}
+
+/*
+ * The ABIs of the calls seen and the native one of every machine that a run was on: the runtime
+ * itself, which starts the program under the filter, makes native calls.
+ */
+static void derive_abis(const struct evidence *evidence, struct policy *policy)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_SYSCALL, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = facts[i]->fact.field[SYSCALL_ABI];
+		const struct abi *abi = abi_by_name(name);
+
+		if (abi)
+			add_abi(policy, abi);
+		else
+			policy_note(policy, "calls of the unknown ABI %s are left out", name);
+	}
+	for (size_t i = 0; i < evidence_run_count(evidence); i++) {
+		const struct evidence_run *run = evidence_run_at(evidence, i);
+		const struct abi *abi = abi_of_machine(run->machine ? run->machine : "");
+
+		if (abi)
+			add_abi(policy, abi);
+		else
+			policy_note(policy, "the native ABI of the machine %s is unknown",
+				    run->machine ? run->machine : "");
+	}
+	if (policy->abi_count)
+		qsort(policy->abis, policy->abi_count, sizeof(*policy->abis), compare_abis);
+}
+
+/* What the runs say about themselves. No counts and no ids: they differ from run to run. */
+static void derive_completeness(const struct evidence *evidence, struct policy *policy)
+{
+	policy->complete = evidence_run_count(evidence) > 0;
+	if (!policy->complete)
+		policy_note(policy, "the evidence holds no run");
+	for (size_t i = 0; i < evidence_run_count(evidence); i++) {
+		const struct evidence_run *run = evidence_run_at(evidence, i);
+
+		if (!evidence_run_complete(run))
+			policy->complete = false;
+		if (!run->expected)
+			policy_note(policy, "a run did not end as expected");
+		for (size_t k = 0; k < run->loss_count; k++)
+			policy_note(policy, "lost: %s", run->losses[k].kind);
+		for (size_t k = 0; k < run->limitation_count; k++)
+			policy_note(policy, "limitation: %s", run->limitations[k].kind);
+	}
+}
+
+static void derive_programs(const struct evidence *evidence, struct policy *policy)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_PROGRAM, &count);
+
+	for (size_t i = 0; i < count; i++)
+		reasons_add(&policy->programs, xstrdup(facts[i]->fact.field[PROGRAM_PATH]));
+	reasons_sort(&policy->programs);
+}
+
+int policy_derive(const struct evidence *evidence, const struct policy_options *options,
+		  struct policy **ret_policy, struct error *err)
+{
+	struct policy *policy = xcalloc(1, sizeof(*policy));
+
+	policy->options.runtime = xstrdup(options->runtime ? options->runtime : "any");
+	policy->options.no_new_privileges =
+		xstrdup(options->no_new_privileges ? options->no_new_privileges : "any");
+	policy->options.name = xstrdup(options->name ? options->name : "whittle");
+	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
+	derive_completeness(evidence, policy);
+	derive_programs(evidence, policy);
+	derive_abis(evidence, policy);
+	if (derive_seccomp(evidence, policy, err) < 0) {
+		policy_free(policy);
+		return -1;
+	}
+	derive_capabilities(evidence, policy);
+	derive_apparmor(evidence, policy);
+	reasons_sort(&policy->notes);
+	*ret_policy = policy;
+	return 0;
+}
+
+static void free_options(struct policy_options *options)
+{
+	free((char *)options->runtime);
+	free((char *)options->no_new_privileges);
+	free((char *)options->name);
+	free((char *)options->attach);
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	free_options(&policy->options);
+	free(policy->abis);
+	for (size_t i = 0; i < policy->seccomp_count; i++) {
+		free(policy->seccomp[i].name);
+		free(policy->seccomp[i].abis);
+		reasons_free(&policy->seccomp[i].why);
+	}
+	free(policy->seccomp);
+	for (size_t i = 0; i < policy->capability_count; i++) {
+		free(policy->capabilities[i].name);
+		free(policy->capabilities[i].others);
+		reasons_free(&policy->capabilities[i].why);
+	}
+	free(policy->capabilities);
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		struct apparmor_rule *rule = &policy->apparmor[i];
+
+		free(rule->perms);
+		free(rule->name);
+		free(rule->target);
+		free(rule->detail);
+		reasons_free(&rule->why);
+	}
+	free(policy->apparmor);
+	reasons_free(&policy->programs);
+	reasons_free(&policy->notes);
+	free(policy);
+}

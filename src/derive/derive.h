@@ -1,0 +1,64 @@
+/* Private to the room: evidence -> policy, one file a kind of rule. */
+#ifndef DERIVE_DERIVE_H
+#define DERIVE_DERIVE_H
+
+#include <whittle/policy.h>
+
+/* Adds a line; line becomes the set's (allocated). reasons_sort() makes it a set again. */
+void reasons_add(struct reasons *reasons, char *line);
+void reasons_sort(struct reasons *reasons);
+void reasons_free(struct reasons *reasons);
+
+/* Something a reader of the policy must know; text of whittle's and evidence text. */
+void policy_note(struct policy *policy, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The calls of the programs, and the floor that options ask for. Fails on an unknown option. */
+int derive_seccomp(const struct evidence *evidence, struct policy *policy, struct error *err);
+
+/* The capabilities that were required, singletons first, then the weaker of each choice left. */
+void derive_capabilities(const struct evidence *evidence, struct policy *policy);
+
+/*
+ * A contribution of one fact to an AppArmor rule. Drafts with the same class, name, target and
+ * detail become one rule: letters are added up, and it is an owner rule if each draft is.
+ */
+struct draft {
+	enum apparmor_class class;
+	unsigned int perms; /* enum perm; 0 where the class has none */
+	bool owner;
+	char *name, *target, *detail, *why; /* owned */
+};
+
+struct drafts {
+	struct draft *list;
+	size_t count;
+	size_t size;
+};
+
+/* Letters in the order in which they are written. */
+enum perm {
+	PERM_M = 1 << 0,
+	PERM_R = 1 << 1,
+	PERM_W = 1 << 2,
+	PERM_K = 1 << 3,
+	PERM_IX = 1 << 4,
+	PERM_SEND = 1 << 5,
+	PERM_RECEIVE = 1 << 6,
+	PERM_TRACE = 1 << 7,
+	PERM_READ = 1 << 8,
+	PERM_TRACEDBY = 1 << 9,
+	PERM_READBY = 1 << 10
+};
+
+/* A new draft whose strings are copies; the pointer is valid until the next call. */
+struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const char *name,
+			const char *target, const char *detail);
+
+/* File, link and exec rules, from what was opened, mapped and executed. */
+void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+/* Sockets, signals, ptrace, mounts. */
+void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+/* All AppArmor rules; the capability rules must have been derived before. */
+void derive_apparmor(const struct evidence *evidence, struct policy *policy);
+
+#endif

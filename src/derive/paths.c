@@ -1,0 +1,230 @@
+/*
+ * Path and exec facts -> file, link and change_profile rules. What each access asks for was proven
+ * by taking each letter away in an enforcing kernel (Linux 6.1); what is not in the table is not
+ * mediated.
+ */
+#include <derive/derive.h>
+
+#include <string.h>
+
+static const struct access_row {
+	const char *access;
+	unsigned int perms;
+	bool is_link;
+} access_rows[] = {
+	{ "append", PERM_W, false },        /* open asks `a`, but write(2) then asks `w` */
+	{ "bind", PERM_R | PERM_W, false }, /* mknod hook; r, w: newer kernels on its use */
+	{ "chmod", PERM_W, false },
+	{ "chown", PERM_W, false },
+	{ "connect", PERM_R | PERM_W, false }, /* not asked by 6.1, but by newer kernels */
+	{ "create", PERM_W, false },           /* asked even of a file that exists */
+	{ "delete", PERM_W, false },
+	{ "exchange", PERM_R | PERM_W, false },
+	{ "exec", PERM_IX, false },
+	{ "link", 0, true },
+	{ "list", PERM_R, false },
+	{ "lock", PERM_K, false },
+	{ "lock-write", PERM_W | PERM_K, false }, /* even on a descriptor that is only read */
+	{ "map-exec", PERM_M | PERM_R, false },
+	{ "mkdir", PERM_W, false },
+	{ "mknod", PERM_W, false },
+	{ "read", PERM_R, false },
+	{ "rename-from", PERM_R | PERM_W, false },
+	{ "rename-to", PERM_W, false },
+	{ "rmdir", PERM_W, false },
+	{ "symlink", PERM_W, false },
+	{ "truncate", PERM_W, false },
+	{ "write", PERM_W, false },
+};
+
+static const struct access_row *find_access(const char *access)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(access_rows); i++)
+		if (strcmp(access_rows[i].access, access) == 0)
+			return &access_rows[i];
+	return NULL;
+}
+
+static bool is_directory(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length && path[length - 1] == '/';
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), wanted = strlen(end);
+
+	return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}
+
+/* Files of /proc by which a task asks for another AppArmor profile (apparmor, proc_pid_attr). */
+static bool is_profile_change(const char *path, unsigned int perms)
+{
+	static const char *const ends[] = { "/attr/current", "/attr/exec", "/attr/apparmor/current",
+					    "/attr/apparmor/exec" };
+
+	if (!(perms & PERM_W) || strncmp(path, "/proc/", 6) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (ends_with(path, ends[i]))
+			return true;
+	return false;
+}
+
+/* The name that a directory and a file exchange: each takes the other's final slash with it. */
+static char *toggle_slash(const char *path)
+{
+	return is_directory(path) ? xstrndup(path, strlen(path) - 1) : xasprintf("%s/", path);
+}
+
+static void add_file(struct drafts *drafts, const char *path, unsigned int perms, bool owner,
+		     char *why)
+{
+	struct draft *draft = draft_add(drafts, APPARMOR_FILE, path, "", "");
+
+	draft->perms = perms;
+	draft->owner = owner;
+	draft->why = why;
+}
+
+static void note_bus(struct policy *policy, const char *path)
+{
+	static const char *const buses[] = { "/dbus/system_bus_socket", "/bus" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(buses); i++)
+		if (ends_with(path, buses[i]))
+			policy_note(policy,
+				    "%s looks like a D-Bus socket: what is said on it is not seen, "
+				    "and no dbus rules are made",
+				    path);
+}
+
+static char *describe(const struct fact *fact)
+{
+	return xasprintf("%s by %s", fact->field[PATH_ACCESS], fact->field[PATH_PROGRAM]);
+}
+
+static void add_link(struct drafts *drafts, const struct fact *fact, bool owner)
+{
+	struct draft *draft = draft_add(drafts, APPARMOR_LINK, fact->field[PATH_PATH],
+					fact->field[PATH_TARGET], "");
+
+	draft->owner = owner;
+	draft->why = describe(fact);
+}
+
+static void add_change_profile(const struct fact *fact, struct policy *policy,
+			       struct drafts *drafts)
+{
+	draft_add(drafts, APPARMOR_CHANGE_PROFILE, "", "", "")->why = describe(fact);
+	policy_note(policy, "%s was written: change_profile to any profile is granted; narrow it",
+		    fact->field[PATH_PATH]);
+}
+
+static void add_path(const struct fact *fact, struct policy *policy, struct drafts *drafts)
+{
+	const char *path = fact->field[PATH_PATH], *target = fact->field[PATH_TARGET];
+	const struct access_row *row = find_access(fact->field[PATH_ACCESS]);
+	bool owner = strcmp(fact->field[PATH_OWNER], "owner") == 0;
+	/* A memfd that is executed is mediated as the root of nothing; its other uses are not. */
+	bool memfd = strncmp(path, "/memfd:", 7) == 0;
+
+	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)))
+		return;
+	if (row->is_link) {
+		if (target[0] == '/')
+			add_link(drafts, fact, owner);
+		return;
+	}
+	if (is_profile_change(path, row->perms)) {
+		add_change_profile(fact, policy, drafts);
+		return;
+	}
+	add_file(drafts, memfd ? "/" : path, row->perms, owner, describe(fact));
+	if (memfd)
+		policy_note(policy, "a file in memory was executed: the rule for it is `/ ix`");
+	if (strcmp(row->access, "exchange") == 0 && *target &&
+	    is_directory(path) != is_directory(target)) {
+		AUTO_FREE char *other = toggle_slash(path);
+
+		add_file(drafts, other, PERM_W, owner, describe(fact));
+	}
+	if (strcmp(row->access, "connect") == 0)
+		note_bus(policy, path);
+}
+
+/* The loader that the kernel maps for a program, if it has one. */
+static void add_loaders(const struct evidence *evidence, const char *program, struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_PROGRAM, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		if (strcmp(field[PROGRAM_PATH], program) == 0 && field[PROGRAM_LOADER][0] == '/')
+			add_file(drafts, field[PROGRAM_LOADER], PERM_M | PERM_R, false,
+				 xasprintf("loader of %s", program));
+	}
+}
+
+/*
+ * The file that the run began with is entered from another profile, or from none. Where its label
+ * changes with the exec, the kernel's own opens are checked again under the new one: the image, its
+ * loader and, of a script, the interpreter need mr.
+ */
+static void add_entry(const struct evidence *evidence, const struct fact *fact,
+		      struct drafts *drafts)
+{
+	const char *path = fact->field[EXEC_PATH], *rest = fact->field[EXEC_INTERPRETERS];
+
+	add_file(drafts, path, PERM_M | PERM_R | PERM_IX, false, xstrdup("the run began with it"));
+	add_loaders(evidence, path, drafts);
+	while (*rest) {
+		const char *end = strstr(rest, "; ");
+		size_t length = end ? (size_t)(end - rest) : strlen(rest);
+		AUTO_FREE char *interpreter = xstrndup(rest, length);
+
+		if (interpreter[0] == '/') {
+			add_file(drafts, interpreter, PERM_M | PERM_R, false,
+				 xasprintf("interpreter of %s", path));
+			add_loaders(evidence, interpreter, drafts);
+		}
+		rest += length + (end ? 2 : 0);
+	}
+}
+
+/*
+ * One check, on the file that was executed: under ix the interpreter of a script needs nothing, and
+ * neither does a loader; a script is read by its interpreter.
+ */
+static void add_exec(const struct evidence *evidence, const struct fact *fact,
+		     struct drafts *drafts)
+{
+	const char *path = fact->field[EXEC_PATH], *by = fact->field[EXEC_BY];
+	bool script = fact->field[EXEC_INTERPRETERS][0] != '\0';
+
+	if (path[0] != '/')
+		return;
+	if (!*by) {
+		add_entry(evidence, fact, drafts);
+		return;
+	}
+	add_file(drafts, strncmp(path, "/memfd:", 7) == 0 ? "/" : path,
+		 script ? PERM_R | PERM_IX : PERM_IX, false, xasprintf("exec by %s", by));
+}
+
+void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
+
+	for (size_t i = 0; i < count; i++)
+		add_path(&paths[i]->fact, policy, drafts);
+	AUTO_FREE const struct evidence_fact **execs = evidence_facts(evidence, FACT_EXEC, &count);
+	for (size_t i = 0; i < count; i++)
+		add_exec(evidence, &execs[i]->fact, drafts);
+}

@@ -1,0 +1,205 @@
+/* Syscall facts and runtime floors -> seccomp rules. */
+#include <derive/derive.h>
+
+#include <string.h>
+
+struct floor_row {
+	const char *name;
+	const char *no_new_privileges; /* on, off, any: the start in which the runtime calls it */
+	const char *source;
+};
+static const struct floor_row crun_rows[] = {
+#include "floors/crun.inc"
+};
+static const struct floor_row runc_rows[] = {
+#include "floors/runc.inc"
+};
+static const struct {
+	const char *runtime;
+	const struct floor_row *rows;
+	size_t count;
+} floors[] = {
+	{ "crun", crun_rows, ARRAY_SIZE(crun_rows) },
+	{ "runc", runc_rows, ARRAY_SIZE(runc_rows) },
+};
+
+/* Results by which the kernel or the workload's own filter says no: the program went on without. */
+static bool is_refusal(const char *result)
+{
+	static const char *const refusals[] = { "EPERM", "EACCES", "ENOSYS" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (strcmp(result, refusals[i]) == 0)
+			return true;
+	return false;
+}
+
+static int compare_facts(const void *a, const void *b)
+{
+	const struct fact *one = &(*(const struct evidence_fact *const *)a)->fact;
+	const struct fact *two = &(*(const struct evidence_fact *const *)b)->fact;
+	static const int order[] = { SYSCALL_NAME, SYSCALL_ABI, SYSCALL_PROGRAM, SYSCALL_RESULT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		int diff = strcmp(one->field[order[i]], two->field[order[i]]);
+
+		if (diff)
+			return diff;
+	}
+	return 0;
+}
+
+static struct seccomp_rule *add_rule(struct policy *policy, const char *name)
+{
+	policy->seccomp =
+		xrealloc(policy->seccomp, policy->seccomp_count + 1, sizeof(*policy->seccomp));
+	struct seccomp_rule *rule = &policy->seccomp[policy->seccomp_count++];
+	*rule = (struct seccomp_rule){ .name = xstrdup(name) };
+	return rule;
+}
+
+/* Facts of one name: refused if each is; with the results in the reasons only then. */
+static void add_program_rule(struct policy *policy, const struct evidence_fact **facts,
+			     size_t count)
+{
+	struct seccomp_rule *rule = add_rule(policy, facts[0]->fact.field[SYSCALL_NAME]);
+
+	rule->groups = GROUP_PROGRAM;
+	rule->refused = true;
+	for (size_t i = 0; i < count; i++)
+		if (!is_refusal(facts[i]->fact.field[SYSCALL_RESULT]))
+			rule->refused = false;
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+		const struct abi *abi = abi_by_name(field[SYSCALL_ABI]);
+
+		if (!rule->abi_count || rule->abis[rule->abi_count - 1] != abi) {
+			rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
+			rule->abis[rule->abi_count++] = abi;
+		}
+		reasons_add(&rule->why,
+			    xasprintf("%s by %s%s%s", field[SYSCALL_ABI], field[SYSCALL_PROGRAM],
+				      rule->refused ? ": refused with " : "",
+				      rule->refused ? field[SYSCALL_RESULT] : ""));
+	}
+	if (rule->name[0] == '#')
+		policy_note(policy, "call %s has no name: profiles that go by name leave it out",
+			    rule->name);
+}
+
+static void add_program_rules(const struct evidence *evidence, struct policy *policy)
+{
+	size_t count, known = 0;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_SYSCALL, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (abi_by_name(facts[i]->fact.field[SYSCALL_ABI]))
+			facts[known++] = facts[i];
+	if (known)
+		qsort(facts, known, sizeof(struct evidence_fact *), compare_facts);
+	for (size_t from = 0, to; from < known; from = to) {
+		const char *name = facts[from]->fact.field[SYSCALL_NAME];
+
+		for (to = from; to < known; to++)
+			if (strcmp(facts[to]->fact.field[SYSCALL_NAME], name) != 0)
+				break;
+		add_program_rule(policy, facts + from, to - from);
+	}
+}
+
+static void add_floor_row(struct policy *policy, const char *runtime, const struct floor_row *row)
+{
+	struct seccomp_rule *rule = NULL;
+
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (strcmp(policy->seccomp[i].name, row->name) == 0)
+			rule = &policy->seccomp[i];
+	if (!rule)
+		rule = add_rule(policy, row->name);
+	rule->groups |= GROUP_FLOOR;
+	reasons_add(&rule->why, xasprintf("floor of %s, no-new-privileges %s: %s", runtime,
+					  row->no_new_privileges, row->source));
+}
+
+static bool applies(const char *chosen, const char *row)
+{
+	return strcmp(chosen, "any") == 0 || strcmp(row, "any") == 0 || strcmp(chosen, row) == 0;
+}
+
+static void add_floors(struct policy *policy)
+{
+	const struct policy_options *options = &policy->options;
+
+	for (size_t i = 0; i < ARRAY_SIZE(floors); i++) {
+		if (!applies(options->runtime, floors[i].runtime))
+			continue;
+		for (size_t k = 0; k < floors[i].count; k++) {
+			const struct floor_row *row = &floors[i].rows[k];
+
+			if (applies(options->no_new_privileges, row->no_new_privileges))
+				add_floor_row(policy, floors[i].runtime, row);
+		}
+	}
+}
+
+static int check_options(const struct policy_options *options, struct error *err)
+{
+	static const char *const choices[] = { "any", "on", "off" };
+	bool runtime =
+		strcmp(options->runtime, "any") == 0 || strcmp(options->runtime, "none") == 0;
+	bool choice = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(floors); i++)
+		if (strcmp(options->runtime, floors[i].runtime) == 0)
+			runtime = true;
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		if (strcmp(options->no_new_privileges, choices[i]) == 0)
+			choice = true;
+	if (!runtime)
+		return fail(err, ERROR_INPUT, 0, "unknown runtime %s: any, crun, runc or none",
+			    options->runtime);
+	if (!choice)
+		return fail(err, ERROR_INPUT, 0, "no-new-privileges is any, on or off, not %s",
+			    options->no_new_privileges);
+	return 0;
+}
+
+static int compare_rules(const void *a, const void *b)
+{
+	return strcmp(((const struct seccomp_rule *)a)->name,
+		      ((const struct seccomp_rule *)b)->name);
+}
+
+/* A profile by names grants each name on every ABI that it lists: say by how much that is more. */
+static void note_union(struct policy *policy)
+{
+	size_t more = 0;
+
+	for (size_t i = 0; i < policy->seccomp_count; i++) {
+		const struct seccomp_rule *rule = &policy->seccomp[i];
+
+		if ((rule->groups & GROUP_PROGRAM) && rule->abi_count < policy->abi_count)
+			more++;
+	}
+	if (policy->abi_count > 1 && more)
+		policy_note(policy,
+			    "profiles that go by name grant each call on all %zu ABIs; %zu calls "
+			    "were not made by each",
+			    policy->abi_count, more);
+}
+
+int derive_seccomp(const struct evidence *evidence, struct policy *policy, struct error *err)
+{
+	if (check_options(&policy->options, err) < 0)
+		return -1;
+	add_program_rules(evidence, policy);
+	add_floors(policy);
+	if (policy->seccomp_count)
+		qsort(policy->seccomp, policy->seccomp_count, sizeof(*policy->seccomp),
+		      compare_rules);
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		reasons_sort(&policy->seccomp[i].why);
+	note_union(policy);
+	return 0;
+}

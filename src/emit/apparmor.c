@@ -1,0 +1,158 @@
+/*
+ * AppArmor profile for abi 3.0 (apparmor.d(5)): one rule a line, sections in the order of
+ * enum apparmor_class. Every text of the workload goes through escape_apparmor().
+ */
+#include <emit/emit.h>
+
+#include <string.h>
+#include <whittle/escape.h>
+
+static void add_file(const struct apparmor_rule *rule, struct buf *out)
+{
+	escape_apparmor(out, rule->name);
+	buf_addf(out, " %s", rule->perms);
+}
+
+static void add_link(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_adds(out, "link ");
+	escape_apparmor(out, rule->name);
+	buf_adds(out, " -> ");
+	escape_apparmor(out, rule->target);
+}
+
+static void add_capability(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "capability %s", rule->name);
+}
+
+static void add_network(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "network %s %s", rule->name, rule->target);
+}
+
+static void add_unix(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "unix %s type=%s", rule->perms, rule->target);
+}
+
+/* The peers are whittle's own: @{profile_name}, unconfined. */
+static void add_signal(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "signal (%s)", rule->perms);
+	if (*rule->name)
+		buf_addf(out, " set=(%s)", rule->name);
+	buf_addf(out, " peer=%s", rule->target);
+}
+
+static void add_ptrace(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "ptrace (%s) peer=%s", rule->perms, rule->target);
+}
+
+static void add_mount(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "mount %s ", rule->detail);
+	if (*rule->target) {
+		escape_apparmor(out, rule->target);
+		buf_addc(out, ' ');
+	}
+	buf_adds(out, "-> ");
+	escape_apparmor(out, rule->name);
+}
+
+static void add_remount(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "remount %s ", rule->detail);
+	escape_apparmor(out, rule->name);
+}
+
+static void add_umount(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_adds(out, "umount ");
+	escape_apparmor(out, rule->name);
+}
+
+static void add_pivot_root(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_adds(out, "pivot_root oldroot=");
+	escape_apparmor(out, rule->target);
+	buf_addc(out, ' ');
+	escape_apparmor(out, rule->name);
+}
+
+static void add_change_profile(const struct apparmor_rule *rule, struct buf *out)
+{
+	(void)rule;
+	buf_adds(out, "change_profile");
+}
+
+static const struct {
+	const char *heading; /* NULL: under the one before */
+	void (*add)(const struct apparmor_rule *rule, struct buf *out);
+} classes[] = {
+	[APPARMOR_FILE] = { "files", add_file },
+	[APPARMOR_LINK] = { "hard links", add_link },
+	[APPARMOR_CAPABILITY] = { "capabilities", add_capability },
+	[APPARMOR_NETWORK] = { "sockets", add_network },
+	[APPARMOR_UNIX] = { NULL, add_unix },
+	[APPARMOR_SIGNAL] = { "signals", add_signal },
+	[APPARMOR_PTRACE] = { "ptrace", add_ptrace },
+	[APPARMOR_MOUNT] = { "mounts", add_mount },
+	[APPARMOR_REMOUNT] = { NULL, add_remount },
+	[APPARMOR_UMOUNT] = { NULL, add_umount },
+	[APPARMOR_PIVOT_ROOT] = { NULL, add_pivot_root },
+	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
+};
+
+static void add_rules(const struct policy *policy, struct buf *out)
+{
+	const char *under = NULL;
+
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		const struct apparmor_rule *rule = &policy->apparmor[i];
+		const char *heading = classes[rule->class].heading;
+
+		if (heading && heading != under) {
+			buf_addf(out, "\n  # %s\n", heading);
+			under = heading;
+		}
+		buf_addf(out, "  %s", rule->owner ? "owner " : "");
+		classes[rule->class].add(rule, out);
+		buf_adds(out, ",\n");
+	}
+}
+
+/* The parser takes more, but the name is also a file name (local/NAME) and a peer in rules. */
+static bool is_name(const char *name)
+{
+	static const char safe[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return *name && !strchr(".-", *name) && !name[strspn(name, safe)];
+}
+
+int emit_apparmor(const struct policy *policy, struct buf *out, struct error *err)
+{
+	const char *name = policy->options.name, *attach = policy->options.attach;
+
+	if (!is_name(name))
+		return fail(err, ERROR_INPUT, 0,
+			    "%s is no profile name: letters, digits, '.', '_' and '-', "
+			    "beginning with a letter, digit or '_'",
+			    name);
+	emit_warnings(policy, "# ", out);
+	buf_addf(out, "abi <abi/3.0>,\ninclude <tunables/global>\n\nprofile %s ", name);
+	if (attach) {
+		escape_apparmor(out, attach);
+		buf_addc(out, ' ');
+	}
+	/*
+	 * attach_disconnected: descriptors from outside the mount namespace have no name otherwise;
+	 * mediate_deleted: deleted files keep theirs.
+	 */
+	buf_adds(out, "flags=(attach_disconnected,mediate_deleted) {");
+	add_rules(policy, out);
+	buf_addf(out, "\n  include if exists <local/%s>\n}\n", name);
+	return 0;
+}

@@ -1,0 +1,142 @@
+/* The policy itself as JSON: one rule a line, each with its reasons. */
+#include <emit/emit.h>
+
+#include <jansson.h>
+
+#define POLICY_SCHEMA "whittle-policy/1"
+
+static json_t *reasons_json(const struct reasons *reasons)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < reasons->count; i++)
+		if (json_array_append_new(list, json_string(reasons->line[i])) < 0) {
+			json_decref(list);
+			return NULL; /* no UTF-8: what holds it fails too */
+		}
+	return list;
+}
+
+static json_t *abis_json(const struct abi *const *list, size_t count)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(names, json_string(list[i]->name));
+	return names;
+}
+
+static json_t *seccomp_json(const struct policy *policy, size_t index)
+{
+	const struct seccomp_rule *rule = &policy->seccomp[index];
+	json_t *groups = json_array();
+
+	if (rule->groups & GROUP_PROGRAM)
+		json_array_append_new(groups, json_string("program"));
+	if (rule->groups & GROUP_FLOOR)
+		json_array_append_new(groups, json_string("floor"));
+	return json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", rule->name, "groups", groups, "abis",
+			 abis_json(rule->abis, rule->abi_count), "refused", (int)rule->refused,
+			 "why", reasons_json(&rule->why));
+}
+
+static json_t *capability_json(const struct policy *policy, size_t index)
+{
+	const struct capability_rule *rule = &policy->capabilities[index];
+
+	return json_pack("{s:s, s:s, s:o}", "name", rule->name, "alternatives", rule->others, "why",
+			 reasons_json(&rule->why));
+}
+
+static const char *const class_names[] = {
+	[APPARMOR_FILE] = "file",
+	[APPARMOR_LINK] = "link",
+	[APPARMOR_CAPABILITY] = "capability",
+	[APPARMOR_NETWORK] = "network",
+	[APPARMOR_UNIX] = "unix",
+	[APPARMOR_SIGNAL] = "signal",
+	[APPARMOR_PTRACE] = "ptrace",
+	[APPARMOR_MOUNT] = "mount",
+	[APPARMOR_REMOUNT] = "remount",
+	[APPARMOR_UMOUNT] = "umount",
+	[APPARMOR_PIVOT_ROOT] = "pivot_root",
+	[APPARMOR_CHANGE_PROFILE] = "change_profile",
+};
+
+static json_t *apparmor_json(const struct policy *policy, size_t index)
+{
+	const struct apparmor_rule *rule = &policy->apparmor[index];
+
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "class", class_names[rule->class],
+			 "owner", (int)rule->owner, "perms", rule->perms, "name", rule->name,
+			 "target", rule->target, "detail", rule->detail, "why",
+			 reasons_json(&rule->why));
+}
+
+static json_t *note_json(const struct policy *policy, size_t index)
+{
+	return json_string(policy->notes.line[index]);
+}
+
+static json_t *program_json(const struct policy *policy, size_t index)
+{
+	return json_string(policy->programs.line[index]);
+}
+
+/* Appends a value on one line. False if it was no value (bytes that are no UTF-8). */
+static bool add_value(struct buf *out, json_t *value)
+{
+	AUTO_FREE char *dump =
+		value ? json_dumps(value, JSON_ENCODE_ANY | JSON_PRESERVE_ORDER) : NULL;
+
+	json_decref(value);
+	buf_adds(out, dump ? dump : "null");
+	return dump != NULL;
+}
+
+static const struct section {
+	const char *name;
+	size_t count; /* offset of the count in struct policy */
+	json_t *(*row)(const struct policy *policy, size_t index);
+} sections[] = {
+	{ "programs", offsetof(struct policy, programs.count), program_json },
+	{ "seccomp", offsetof(struct policy, seccomp_count), seccomp_json },
+	{ "capabilities", offsetof(struct policy, capability_count), capability_json },
+	{ "apparmor", offsetof(struct policy, apparmor_count), apparmor_json },
+	{ "notes", offsetof(struct policy, notes.count), note_json },
+};
+
+static bool add_section(const struct policy *policy, const struct section *section, bool last,
+			struct buf *out)
+{
+	size_t count = *(const size_t *)((const char *)policy + section->count);
+	bool good = true;
+
+	buf_addf(out, "\"%s\": [", section->name);
+	for (size_t i = 0; i < count; i++) {
+		buf_adds(out, i ? ",\n" : "\n");
+		good &= add_value(out, section->row(policy, i));
+	}
+	buf_addf(out, "%s]%s\n", count ? "\n" : "", last ? "" : ",");
+	return good;
+}
+
+int emit_policy(const struct policy *policy, struct buf *out, struct error *err)
+{
+	const struct policy_options *options = &policy->options;
+	bool good = true;
+
+	buf_adds(out, "{\n\"schema\": \"" POLICY_SCHEMA "\",\n\"options\": ");
+	good &= add_value(out, json_pack("{s:s, s:s, s:s, s:s?}", "runtime", options->runtime,
+					 "no_new_privileges", options->no_new_privileges, "name",
+					 options->name, "attach", options->attach));
+	buf_addf(out, ",\n\"complete\": %s,\n\"abis\": ", policy->complete ? "true" : "false");
+	good &= add_value(out, abis_json(policy->abis, policy->abi_count));
+	buf_adds(out, ",\n");
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		good &= add_section(policy, &sections[i], i + 1 == ARRAY_SIZE(sections), out);
+	buf_adds(out, "}\n");
+	if (!good)
+		return fail(err, ERROR_INPUT, 0, "the policy holds text that is no UTF-8");
+	return 0;
+}
