@@ -17,7 +17,7 @@
 /* Appends bytes as evidence text. */
 void escape_text(struct buf *out, const void *bytes, size_t length);
 
-/* Is this well-formed evidence text (only \xHH and \{word} escapes, valid UTF-8, no controls)? */
+/* Is this well-formed evidence text (only \xHH and the placeholders above, UTF-8, no controls)? */
 bool escape_is_text(const char *text);
 
 /*

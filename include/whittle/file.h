@@ -16,7 +16,8 @@ char *file_read_line(const char *path);
 
 /*
  * Replaces dirfd/name by length bytes of data: a temporary file beside it, fsync, rename(2). Either
- * the old content or the new is there, never a part; on failure the temporary file is removed.
+ * the old content or the new is there, never a part; on failure the temporary file is removed. A
+ * character device or a FIFO is written to instead; a symbolic link is ERROR_REFUSED.
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err);
 
@@ -24,9 +25,9 @@ int file_replace(int dirfd, const char *name, const void *data, size_t length, s
 int file_open_dir(const char *path, int *ret_fd, struct error *err);
 
 /*
- * Takes an exclusive flock(2) on dirfd/name, created if need be, waiting for another holder. The
- * lock lasts until *ret_fd is closed. The file itself is left behind: removing it would race.
+ * Takes an exclusive flock(2) on an open file or directory, waiting for another holder. It lasts
+ * until fd is closed. name is for the message.
  */
-int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err);
+int file_lock(int fd, const char *name, struct error *err);
 
 #endif

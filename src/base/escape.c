@@ -77,6 +77,27 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+struct placeholder {
+	const char *word;
+	const char *pattern; /* in an AppArmor name */
+};
+
+/* The placeholder of that word, or NULL: what whittle does not know is no evidence text. */
+static const struct placeholder *find_placeholder(const char *word, size_t length)
+{
+	static const struct placeholder rows[] = {
+		{"pid",    "@{pid}" },
+		{ "tid",   "@{tid}" },
+		{ "pids",  "@{pids}"},
+		{ "inode", "[0-9]*" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strlen(rows[i].word) == length && memcmp(word, rows[i].word, length) == 0)
+			return &rows[i];
+	return NULL;
+}
+
 /* The length of the escape at text ("\xHH" or "\{word}"), or 0 if it is none. */
 static size_t escape_length(const char *text)
 {
@@ -85,7 +106,7 @@ static size_t escape_length(const char *text)
 	if (text[1] != '{')
 		return 0;
 	size_t word = strspn(text + 2, "abcdefghijklmnopqrstuvwxyz");
-	return word && text[2 + word] == '}' ? word + 3 : 0;
+	return text[2 + word] == '}' && find_placeholder(text + 2, word) ? word + 3 : 0;
 }
 
 bool escape_is_text(const char *text)
@@ -128,25 +149,9 @@ bool escape_next(const char **text, unsigned char *ret_byte, const char **ret_wo
 	return true;
 }
 
-static bool word_is(const char *word, size_t length, const char *wanted)
-{
-	return strlen(wanted) == length && memcmp(word, wanted, length) == 0;
-}
-
 static void add_placeholder(struct buf *out, const char *word, size_t length)
 {
-	static const struct {
-		const char *word, *pattern;
-	} rows[] = {
-		{"pid",    "@{pid}" },
-		{ "tid",   "@{tid}" },
-		{ "pids",  "@{pids}"},
-		{ "inode", "[0-9]*" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (word_is(word, length, rows[i].word))
-			buf_adds(out, rows[i].pattern);
+	buf_adds(out, find_placeholder(word, length)->pattern);
 }
 
 static bool is_bare(unsigned char byte)

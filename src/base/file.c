@@ -70,10 +70,49 @@ static int write_all(int fd, const char *data, size_t length)
 	return 0;
 }
 
+/*
+ * A device or a pipe is written to, not replaced: rename(2) by root would put a file in the place
+ * of /dev/null. A symbolic link is refused: to follow it would write where its owner, who may not
+ * be the user, wants; to replace it would destroy the likes of /dev/stdout.
+ */
+static int check_target(int dirfd, const char *name, bool *ret_special, struct error *err)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return fail(err, ERROR_SYSTEM, errno, "cannot write %s", name);
+		st.st_mode = S_IFREG;
+	}
+	*ret_special = S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode);
+	if (S_ISREG(st.st_mode) || *ret_special)
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return fail(err, ERROR_SYSTEM, EISDIR, "cannot write %s", name);
+	fail(err, ERROR_REFUSED, 0, "cannot write %s: it is %s", name,
+	     S_ISLNK(st.st_mode) ? "a symbolic link" : "no regular file");
+	return fail_hint(err, "name the file itself, or - for standard output");
+}
+
+static int write_special(int dirfd, const char *name, const void *data, size_t length,
+			 struct error *err)
+{
+	AUTO_CLOSE int fd = openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || write_all(fd, data, length) < 0)
+		return fail(err, ERROR_SYSTEM, errno, "cannot write %s", name);
+	return 0;
+}
+
 int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err)
 {
 	uint64_t random = 0;
+	bool special;
 
+	if (check_target(dirfd, name, &special, err) < 0)
+		return -1;
+	if (special)
+		return write_special(dirfd, name, data, length, err);
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		random = (uint64_t)getpid();
 	AUTO_FREE char *temporary = xasprintf("%s.%016llx.tmp", name, (unsigned long long)random);
@@ -102,19 +141,10 @@ int file_open_dir(const char *path, int *ret_fd, struct error *err)
 	return 0;
 }
 
-int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
+int file_lock(int fd, const char *name, struct error *err)
 {
-	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-
-	if (fd < 0)
-		return fail(err, ERROR_SYSTEM, errno, "cannot create %s", name);
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno == EINTR)
-			continue;
-		int number = errno;
-		close(fd);
-		return fail(err, ERROR_SYSTEM, number, "cannot lock %s", name);
-	}
-	*ret_fd = fd;
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return fail(err, ERROR_SYSTEM, errno, "cannot lock %s", name);
 	return 0;
 }
