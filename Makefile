@@ -94,11 +94,12 @@ suite_lint := TIMEOUT=1200 $(wildcard tests/lint/*.sh)
 suite_unit = $(unit)
 suite_golden := $(wildcard tests/golden/*.sh)
 suite_fuzz = $(replays)
-suite_e2e := $(wildcard tests/e2e/*.sh)
+suite_e2e := TIMEOUT=900 $(wildcard tests/e2e/*.sh)
 suite_oracle := JOBS=1 TIMEOUT=1200 $(wildcard tests/oracle/*.sh)
 suite_vm := JOBS=1 TIMEOUT=1200 $(wildcard tests/vm/*.sh)
-suite_asan = WHITTLE=$(S)/whittle WORKLOADS=$(B)/workloads TIMEOUT=900 $(unit:$(B)/%=$(S)/%) \
-	$(suite_golden) $(replays:$(B)/%=$(S)/%) $(suite_e2e)
+suite_asan = WHITTLE=$(S)/whittle WORKLOADS=$(B)/workloads TIMEOUT=1800 $(unit:$(B)/%=$(S)/%) \
+	$(suite_golden) $(replays:$(B)/%=$(S)/%) \
+	$(filter tests/%,$(suite_e2e))
 
 runner = WHITTLE=$(B)/whittle MAKE='$(MAKE)' CC='$(CC)' OWN_CFLAGS='$(own_cflags)' OBJECTS='$(objects)' \
 	tests/run
@@ -153,4 +154,5 @@ help: ## this list
 .PHONY: all binaries unit deps demo check check-built check-fresh lint bench fuzz fuzzers cover format \
 	install uninstall clean help
 .DELETE_ON_ERROR:
+.SECONDARY: $(tables)
 -include $(objects:.o=.d) $(wildcard $(B)/unit/*.d)

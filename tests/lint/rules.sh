@@ -36,7 +36,7 @@ mutable_globals()
 
 sorted_table()
 {
-	sed -n 's/^SYSCALL([ \t]*"\{0,1\}\([a-z0-9_]*\).*/\1/p' src/observe/syscalls.def >"$T/names"
+	sed -n "s/^S(\([a-z0-9_]*\),.*/\1/p" src/observe/syscalls.def >"$T/names"
 	[ -s "$T/names" ] && sort -c -u "$T/names"
 }
 
