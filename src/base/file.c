@@ -107,7 +107,7 @@ static int write_special(int dirfd, const char *name, const void *data, size_t l
 int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err)
 {
 	uint64_t random = 0;
-	bool special;
+	bool special = false;
 
 	if (check_target(dirfd, name, &special, err) < 0)
 		return -1;

@@ -2,12 +2,15 @@
  * Fuzzes the reader of evidence.json. Whatever it takes must print to the same bytes again after
  * another reading, and merge with itself without a change.
  *
- * Fuzzer: clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1
- *   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all tests/fuzz/fuzz_evidence.c
- *   src/base/{buf,error,escape,file}.c src/evidence/{evidence,merge,parse,store}.c
- * src/observe/fact.c -ljansson and then: ./a.out -max_total_time=120 -dict=tests/fuzz/evidence.dict
- * NEW_CORPUS tests/fuzz/corpus/evidence Replay: the same with any compiler, tests/fuzz/replay.c and
- * without -fsanitize=fuzzer.
+ * As a fuzzer, with base, evidence and observe/fact.c, which are all that it needs:
+ *
+ *   clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1
+ *     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+ *     tests/fuzz/fuzz_evidence.c src/base/{buf,error,escape,file}.c
+ *     src/evidence/{evidence,merge,parse,store}.c src/observe/fact.c -ljansson
+ *   ./a.out -max_total_time=120 -dict=tests/fuzz/evidence.dict NEW tests/fuzz/corpus/evidence
+ *
+ * As a test: any compiler, tests/fuzz/replay.c besides, and no -fsanitize=fuzzer.
  */
 #include <stdio.h>
 #include <string.h>

@@ -4,11 +4,14 @@
  * of apparmor.d(5), means the same bytes and holds nothing raw that the parser could take for
  * syntax. The input itself, as evidence text if it happens to be some, must render too.
  *
- * Fuzzer: clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1
- *   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all tests/fuzz/fuzz_quote.c
- *   src/base/{buf,error,escape}.c
- *   and then: ./a.out -max_total_time=120 NEW_CORPUS tests/fuzz/corpus/quote
- * Replay: the same with any compiler, src/base/file.c, tests/fuzz/replay.c and without
+ * As a fuzzer:
+ *
+ *   clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1
+ *     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+ *     tests/fuzz/fuzz_quote.c src/base/{buf,error,escape}.c
+ *   ./a.out -max_total_time=120 NEW tests/fuzz/corpus/quote
+ *
+ * As a test: any compiler, src/base/file.c and tests/fuzz/replay.c besides, and no
  * -fsanitize=fuzzer.
  */
 #include <stdio.h>
