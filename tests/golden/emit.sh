@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# `whittle emit` as a command: options, refusals, where it writes.
+. "$(dirname "$0")/../lib.sh"
+t_init
+
+good=$ROOT/tests/golden/minimal/evidence.json
+bad=$ROOT/tests/golden/incomplete/evidence.json
+
+emit()
+{
+	"$WHITTLE" emit "$@"
+}
+
+# says REGEX STATUS ARGUMENT…: emit ends so, says this on standard error, and writes nothing.
+says()
+{
+	local regex=$1 wanted=$2 got=0
+
+	shift 2
+	emit "$@" >"$T/out" 2>"$T/err" || got=$?
+	cat "$T/err"
+	[ "$got" -eq "$wanted" ] && [ ! -s "$T/out" ] && grep -Eq -- "$regex" "$T/err"
+}
+
+t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, oci' 2 selinux "$good"
+t_ok "no target lists the known" says 'apparmor, bpf, caps, oci' 2
+t_ok "no evidence" says 'which evidence' 2 oci
+t_ok "an unknown runtime" says 'lxc.*any, crun, runc or none' 2 oci --runtime lxc "$good"
+t_ok "an unknown start" says 'any, on or off' 2 oci --no-new-privileges=maybe "$good"
+t_ok "an unknown option" says 'wrong' 2 oci --wrong "$good"
+t_ok "a file that is not there" says 'No such file' 2 oci "$T/none.json"
+t_ok "incomplete evidence" says 'allow-incomplete' 2 oci "$bad"
+for target in oci caps apparmor bpf; do
+	t_status "incomplete $target, allowed" 0 emit "$target" --allow-incomplete "$bad"
+done
+emit caps --allow-incomplete "$bad" >"$T/out" 2>"$T/err"
+t_ok "allowed, it says so on standard error" grep -q incomplete "$T/err"
+t_ok "and in the file" grep -q '^# INCOMPLETE' "$T/out"
+t_ok "a bad profile name" says 'no profile name' 2 apparmor --name 'a b' "$good"
+t_ok "an unwritable place" says "$T/none/out" 2 oci -o "$T/none/out" "$good"
+
+# narrower: the floor that the options choose.
+narrower()
+{
+	emit oci "$@" "$good" >"$T/narrow" && emit oci "$good" >"$T/wide" &&
+		[ "$(wc -l <"$T/narrow")" -lt "$(wc -l <"$T/wide")" ]
+}
+t_ok "--runtime crun has less" narrower --runtime crun
+t_ok "--no-new-privileges alone means on" narrower --no-new-privileges
+t_ok "--runtime none has the program's calls only" narrower --runtime none
+t_is "--runtime none has one entry" "$(emit oci --runtime none "$good" | grep -c '"names"')" 1
+
+# The same to a file; a file there before is replaced.
+to_file()
+{
+	echo old >"$T/file"
+	emit oci -o "$T/file" "$good" && emit oci "$good" | cmp - "$T/file"
+}
+t_ok "-o writes the same to a file" to_file
+t_ok "options may stand before the target" emit --runtime none oci "$good"
+t_status "standard output that is full" 2 sh -c '"$1" emit oci "$2" >/dev/full' sh "$WHITTLE" "$good"
+# Two shards that did the same: nothing changes but who is asked.
+sed 's/"id": "0/"id": "f/' "$good" >"$T/second.json"
+t_is "two runs that did the same are as one" "$(emit policy "$good" "$T/second.json")" "$(emit policy "$good")"
+
+# script(1) gives it a terminal.
+on_terminal()
+{
+	script -qec "'$WHITTLE' emit bpf '$good'" /dev/null >"$T/tty" 2>&1
+	[ $? -eq 2 ] && grep -q terminal "$T/tty"
+}
+if t_have script; then
+	t_ok "binary is not for a terminal" on_terminal
+else
+	t_skip "binary is not for a terminal" "no script(1)"
+fi
+
+ln -s /bin/sh "$T/innocent"
+cp /bin/true "$T/prog ram"
+for path in /bin/sh /bin/bash /usr/bin/python3 /opt/python3.12 /usr/bin/env /bin/busybox "$T/innocent"; do
+	t_ok "--attach refuses ${path##*/}" says 'would confine every' 2 apparmor --attach "$path" "$good"
+done
+t_ok "--attach wants an absolute path" says 'absolute' 2 apparmor --attach true "$good"
+attached=$(emit apparmor --name x --attach "$T/prog ram" "$good" | grep '^profile')
+t_is "--attach quotes" "$attached" \
+	"profile x \"${T}/prog\\040ram\" flags=(attach_disconnected,mediate_deleted) {"
+t_is "nothing is attached unless asked" "$(emit apparmor "$good" | grep '^profile')" \
+	"profile whittle flags=(attach_disconnected,mediate_deleted) {"
+t_end
