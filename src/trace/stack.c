@@ -1,29 +1,41 @@
 /*
  * Call stacks by libunwind. A frame is MODULE+0xOFFSET, the offset being that in the file, so that
  * it is the same wherever the module was loaded.
+ *
+ * The unwind tables are read from the tracee's own memory (as perf's unwind-libunwind-local.c reads
+ * them from files): that needs no file of the tracee's mount namespace, and libunwind-ptrace's own
+ * look-up, which reads /proc/TID/maps and maps a file for each frame, took 14 ms a stack.
  */
 #include <whittle/event.h>
 
+#include <elf.h>
 #include <fcntl.h>
 #include <libunwind-ptrace.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <trace/symbol.h>
 #include <uthash.h>
 #include <whittle/escape.h>
 #include <whittle/file.h>
 
-enum { FRAMES_MAX = 24, SYMBOL_MAX = 128, MAPS_MAX = 16 << 20 };
+enum { FRAMES_MAX = 32, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8 };
+
+/* Exported by libunwind for such callers, though no header declares it. */
+#define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
+int dwarf_search_unwind_table(unw_addr_space_t space, unw_word_t ip, unw_dyn_info_t *table,
+			      unw_proc_info_t *ret_info, int need_unwind_info, void *context);
 
 struct map {
 	uint64_t start, end, offset;
-	char *module; /* evidence text: the file's last component, or "[vdso]" */
+	char *path;     /* raw bytes; "[vdso]"; "" if no file holds it */
+	bool searched;  /* for the unwind table */
+	uint64_t table; /* address of .eh_frame_hdr, or 0 */
 };
 
 /* What is known of a process: forgotten when it runs a new image. */
 struct space {
 	pid_t tgid;
-	unw_addr_space_t unwind;
 	struct map *maps;
 	size_t map_count;
 	UT_hash_handle hh;
@@ -31,32 +43,269 @@ struct space {
 
 struct stacks {
 	struct space *spaces;
-	struct stat mount_ns;
+	struct symbols *symbols;
+	unw_addr_space_t unwind;
 };
 
-struct stacks *stacks_new(void)
-{
-	struct stacks *stacks = xcalloc(1, sizeof(*stacks));
+/* One walk up one stack. */
+struct walk {
+	pid_t tid;
+	void *registers; /* of libunwind-ptrace */
+	struct space *space;
+	struct {
+		uint64_t address; /* of the page; 0: free */
+		unsigned char bytes[PAGE];
+	} pages[PAGES];
+};
 
-	if (stat("/proc/self/ns/mnt", &stacks->mount_ns) < 0)
-		memset(&stacks->mount_ns, 0, sizeof(stacks->mount_ns));
-	return stacks;
-}
+/* ---- memory map ---- */
 
 static void space_drop_maps(struct space *space)
 {
 	for (size_t i = 0; i < space->map_count; i++)
-		free(space->maps[i].module);
+		free(space->maps[i].path);
 	free(space->maps);
 	space->maps = NULL;
 	space->map_count = 0;
 }
 
+/* One line of /proc/PID/maps; false if it is none. */
+static bool parse_map(const char *line, struct map *ret_map)
+{
+	unsigned long long start, end, offset;
+	int name = 0;
+
+	if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 ||
+	    !name)
+		return false;
+	*ret_map = (struct map){
+		.start = start, .end = end, .offset = offset, .path = xstrdup(line + name)
+	};
+	return true;
+}
+
+static void space_load_maps(struct space *space, pid_t tid)
+{
+	char path[32];
+	AUTO_FREE char *text = NULL;
+	size_t length, size = 0;
+	struct error err;
+	char *save = NULL;
+
+	space_drop_maps(space);
+	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	if (file_read(AT_FDCWD, path, MAPS_MAX, &text, &length, &err) < 0)
+		return;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct map map;
+
+		if (!parse_map(line, &map))
+			continue;
+		if (space->map_count == size) {
+			size = size ? size * 2 : 64;
+			space->maps = xrealloc(space->maps, size, sizeof(map));
+		}
+		space->maps[space->map_count++] = map;
+	}
+}
+
+static struct map *space_search(const struct space *space, uint64_t address)
+{
+	size_t low = 0, high = space->map_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (space->maps[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == space->map_count || space->maps[low].start > address)
+		return NULL;
+	return &space->maps[low];
+}
+
+/* The map of an address; looked for anew if it is not known, since mappings come and go. */
+static struct map *space_find(struct space *space, pid_t tid, uint64_t address)
+{
+	struct map *map = space_search(space, address);
+
+	if (map)
+		return map;
+	space_load_maps(space, tid);
+	return space_search(space, address);
+}
+
+/* ---- unwind tables ---- */
+
+static int read_word(struct walk *walk, uint64_t address, void *bytes, size_t length)
+{
+	uint64_t page = address / PAGE * PAGE;
+	size_t slot = page / PAGE % PAGES;
+
+	if (address - page + length > PAGE)
+		return tracee_read(walk->tid, address, bytes, length);
+	if (walk->pages[slot].address != page) {
+		walk->pages[slot].address = 0;
+		if (tracee_read(walk->tid, page, walk->pages[slot].bytes, PAGE) < 0)
+			return -1;
+		walk->pages[slot].address = page;
+	}
+	memcpy(bytes, walk->pages[slot].bytes + (address - page), length);
+	return 0;
+}
+
+/* The first mapping of the module that map belongs to: it holds the ELF header. */
+static const struct map *module_base(const struct space *space, const struct map *map)
+{
+	while (map > space->maps && map->offset != 0 && strcmp(map[-1].path, map->path) == 0)
+		map--;
+	return map;
+}
+
+/* The address of .eh_frame_hdr by the program headers in memory (elf(5), PT_GNU_EH_FRAME), or 0. */
+static uint64_t find_table(struct walk *walk, const struct map *base)
+{
+	Elf64_Ehdr header;
+	uint64_t table = 0, bias = base->start;
+
+	if (read_word(walk, base->start, &header, sizeof(header)) < 0 ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+		return 0;
+	for (unsigned int i = 0; i < header.e_phnum && i < 64; i++) {
+		Elf64_Phdr segment;
+
+		if (read_word(walk, base->start + header.e_phoff + i * sizeof(segment), &segment,
+			      sizeof(segment)) < 0)
+			return 0;
+		if (segment.p_type == PT_LOAD && segment.p_offset == 0)
+			bias = base->start - segment.p_vaddr / PAGE * PAGE;
+		if (segment.p_type == PT_GNU_EH_FRAME)
+			table = segment.p_vaddr;
+	}
+	return table ? bias + table : 0;
+}
+
+static uint64_t table_of(struct walk *walk, struct map *map)
+{
+	if (!map->searched && map->path[0]) {
+		map->table = find_table(walk, module_base(walk->space, map));
+		map->searched = true;
+	}
+	return map->table;
+}
+
+/* .eh_frame_hdr (LSB, "Exception Frames"): the encodings are those that every linker writes. */
+static int find_proc_info(unw_addr_space_t unwind, unw_word_t ip, unw_proc_info_t *ret_info,
+			  int need_unwind_info, void *context)
+{
+	static const unsigned char usual[4] = { 1, 0x1b, 0x03, 0x3b };
+	struct walk *walk = context;
+	struct map *map = space_find(walk->space, walk->tid, ip);
+	uint64_t table = map ? table_of(walk, map) : 0;
+	unsigned char header[12];
+	uint32_t count;
+
+	if (!table || read_word(walk, table, header, sizeof(header)) < 0 ||
+	    memcmp(header, usual, sizeof(usual)) != 0)
+		return -UNW_ENOINFO;
+	memcpy(&count, header + 8, sizeof(count));
+	unw_dyn_info_t info = { .format = UNW_INFO_FORMAT_REMOTE_TABLE,
+				.start_ip = map->start,
+				.end_ip = map->end };
+	info.u.rti.segbase = table;
+	info.u.rti.table_data = table + sizeof(header);
+	info.u.rti.table_len = (unw_word_t)count * 8 / sizeof(unw_word_t);
+	return dwarf_search_unwind_table(unwind, ip, &info, ret_info, need_unwind_info, context);
+}
+
+static int access_mem(unw_addr_space_t unwind, unw_word_t address, unw_word_t *value, int write,
+		      void *context)
+{
+	(void)unwind;
+	return write || read_word(context, address, value, sizeof(*value)) < 0 ? -UNW_EINVAL : 0;
+}
+
+static int access_reg(unw_addr_space_t unwind, unw_regnum_t number, unw_word_t *value, int write,
+		      void *context)
+{
+	struct walk *walk = context;
+
+	return write ? -UNW_EREADONLYREG
+		     : _UPT_access_reg(unwind, number, value, 0, walk->registers);
+}
+
+static int access_fpreg(unw_addr_space_t unwind, unw_regnum_t number, unw_fpreg_t *value, int write,
+			void *context)
+{
+	struct walk *walk = context;
+
+	return write ? -UNW_EREADONLYREG
+		     : _UPT_access_fpreg(unwind, number, value, 0, walk->registers);
+}
+
+static void put_unwind_info(unw_addr_space_t unwind, unw_proc_info_t *info, void *context)
+{
+	(void)unwind;
+	(void)info;
+	(void)context;
+}
+
+static int no_dyn_info(unw_addr_space_t unwind, unw_word_t *address, void *context)
+{
+	(void)unwind;
+	(void)address;
+	(void)context;
+	return -UNW_ENOINFO;
+}
+
+static int no_resume(unw_addr_space_t unwind, unw_cursor_t *cursor, void *context)
+{
+	(void)unwind;
+	(void)cursor;
+	(void)context;
+	return -UNW_EINVAL;
+}
+
+static int no_proc_name(unw_addr_space_t unwind, unw_word_t address, char *name, size_t size,
+			unw_word_t *offset, void *context)
+{
+	(void)unwind;
+	(void)address;
+	(void)name;
+	(void)size;
+	(void)offset;
+	(void)context;
+	return -UNW_ENOINFO;
+}
+
+static unw_accessors_t accessors = {
+	.find_proc_info = find_proc_info,
+	.put_unwind_info = put_unwind_info,
+	.get_dyn_info_list_addr = no_dyn_info,
+	.access_mem = access_mem,
+	.access_reg = access_reg,
+	.access_fpreg = access_fpreg,
+	.resume = no_resume,
+	.get_proc_name = no_proc_name,
+};
+
+/* ---- spaces ---- */
+
+struct stacks *stacks_new(void)
+{
+	struct stacks *stacks = xcalloc(1, sizeof(*stacks));
+
+	stacks->symbols = symbols_new();
+	stacks->unwind = unw_create_addr_space(&accessors, 0);
+	return stacks;
+}
+
 static void space_free(struct stacks *stacks, struct space *space)
 {
 	space_drop_maps(space);
-	if (space->unwind)
-		unw_destroy_addr_space(space->unwind);
 	HASH_DEL(stacks->spaces, space);
 	free(space);
 }
@@ -78,6 +327,9 @@ void stacks_free(struct stacks *stacks)
 		return;
 	HASH_ITER (hh, stacks->spaces, space, next)
 		space_free(stacks, space);
+	symbols_free(stacks->symbols);
+	if (stacks->unwind)
+		unw_destroy_addr_space(stacks->unwind);
 	free(stacks);
 }
 
@@ -90,136 +342,88 @@ static struct space *space_of(struct stacks *stacks, pid_t tgid)
 		return space;
 	space = xcalloc(1, sizeof(*space));
 	space->tgid = tgid;
-	space->unwind = unw_create_addr_space(&_UPT_accessors, 0);
-	if (space->unwind)
-		unw_set_caching_policy(space->unwind, UNW_CACHE_GLOBAL);
 	HASH_ADD_INT(stacks->spaces, tgid, space);
 	return space;
 }
 
-/* One line of /proc/PID/maps; false if it is none. */
-static bool parse_map(char *line, struct map *ret_map)
-{
-	unsigned long long start, end, offset;
-	int name = 0;
+/* ---- frames ---- */
 
-	if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 ||
-	    !name)
-		return false;
-	const char *path = line + name;
-	const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
-	AUTO_BUF struct buf module = BUF_INIT;
-	const char *base = slash ? slash + 1 : path;
-	escape_text(&module, base, strlen(base));
-	*ret_map = (struct map){ start, end, offset, NULL };
-	ret_map->module = buf_steal(&module);
-	return true;
+/* The name of the function, from the file as the tracee sees it. */
+static const char *find_symbol(struct stacks *stacks, pid_t tid, const struct map *map,
+			       uint64_t offset)
+{
+	if (map->path[0] != '/')
+		return "";
+	AUTO_FREE char *path = xasprintf("/proc/%d/root%s", tid, map->path);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? "" : symbols_find(stacks->symbols, fd, offset);
 }
 
-static void space_load_maps(struct space *space, pid_t tid)
-{
-	char path[32];
-	AUTO_FREE char *text = NULL;
-	size_t length;
-	struct error err;
-	char *save = NULL;
-
-	space_drop_maps(space);
-	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
-	if (file_read(AT_FDCWD, path, MAPS_MAX, &text, &length, &err) < 0)
-		return;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct map map;
-
-		if (!parse_map(line, &map))
-			continue;
-		space->maps = xrealloc(space->maps, space->map_count + 1, sizeof(map));
-		space->maps[space->map_count++] = map;
-	}
-}
-
-static const struct map *space_find(const struct space *space, uint64_t address)
-{
-	for (size_t i = 0; i < space->map_count; i++)
-		if (address >= space->maps[i].start && address < space->maps[i].end)
-			return &space->maps[i];
-	return NULL;
-}
-
-/* Appends "MODULE+0xOFFSET"; code that no file holds (a JIT's) is "anonymous", without an address.
- */
-static void add_frame(struct space *space, pid_t tid, uint64_t address, const char *symbol,
+/* Code that no file holds (a JIT's) is "anonymous", without an address. */
+static void add_frame(struct stacks *stacks, struct space *space, pid_t tid, uint64_t ip,
 		      struct buf *out)
 {
-	const struct map *map = space_find(space, address);
+	const struct map *map = space_find(space, tid, ip);
+	const char *slash = map ? strrchr(map->path, '/') : NULL;
 
-	if (!map) {
-		space_load_maps(space, tid);
-		map = space_find(space, address);
-	}
 	if (out->length)
 		buf_addc(out, ';');
-	if (!map || !map->module[0]) {
+	if (!map || !map->path[0]) {
 		buf_adds(out, "anonymous");
 		return;
 	}
-	buf_addf(out, "%s+0x%llx", map->module,
-		 (unsigned long long)(address - map->start + map->offset));
-	if (symbol[0]) {
+	uint64_t offset = ip - map->start + map->offset;
+	const char *symbol = find_symbol(stacks, tid, map, offset);
+	const char *module = slash ? slash + 1 : map->path;
+	escape_text(out, module, strlen(module));
+	buf_addf(out, "+0x%llx", (unsigned long long)offset);
+	if (*symbol) {
 		buf_addc(out, '(');
 		escape_text(out, symbol, strlen(symbol));
 		buf_addc(out, ')');
 	}
 }
 
-/* libunwind opens modules by the names in maps: right only in whittle's own mount namespace. */
-static bool can_unwind(const struct stacks *stacks, pid_t tid, const struct abi *abi)
-{
-	const struct abi *native = abi_of_machine(NULL);
-	char path[48];
-	struct stat mount_ns;
-
-	if (!abi || !native || abi->word != native->word)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", tid);
-	return stat(path, &mount_ns) == 0 && mount_ns.st_ino == stacks->mount_ns.st_ino &&
-	       mount_ns.st_dev == stacks->mount_ns.st_dev;
-}
-
-static bool unwind(struct space *space, pid_t tid, struct buf *out)
+static bool unwind(struct stacks *stacks, struct walk *walk, struct buf *out)
 {
 	unw_cursor_t cursor;
-	void *accessor = _UPT_create(tid);
-	size_t start = out->length;
+	uint64_t last = 0;
 
-	if (!accessor || !space->unwind || unw_init_remote(&cursor, space->unwind, accessor) < 0) {
-		if (accessor)
-			_UPT_destroy(accessor);
+	if (!stacks->unwind || !walk->registers ||
+	    unw_init_remote(&cursor, stacks->unwind, walk) < 0)
 		return false;
-	}
 	for (int frame = 0; frame < FRAMES_MAX; frame++) {
-		char symbol[SYMBOL_MAX] = "";
-		unw_word_t ip, offset;
+		unw_word_t ip;
 
-		if (unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || ip == 0)
+		if (unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || ip == 0 || ip == last)
 			break;
-		if (unw_get_proc_name(&cursor, symbol, sizeof(symbol), &offset) < 0)
-			symbol[0] = '\0';
-		add_frame(space, tid, ip, symbol, out);
+		add_frame(stacks, walk->space, walk->tid, ip, out);
+		last = ip;
 		if (unw_step(&cursor) <= 0)
 			break;
 	}
-	_UPT_destroy(accessor);
-	return out->length > start;
+	return out->length > 0;
 }
 
 void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct abi *abi, uint64_t ip,
 		   struct buf *ret_frames)
 {
 	struct space *space = space_of(stacks, tgid);
+	const struct abi *native = abi_of_machine(NULL);
 	AUTO_BUF struct buf frames = BUF_INIT;
+	bool done = false;
 
-	if (!can_unwind(stacks, tid, abi) || !unwind(space, tid, &frames))
-		add_frame(space, tid, ip, "", &frames);
+	if (abi && native && abi->word == native->word) { /* libunwind knows the native ABI only */
+		AUTO_FREE struct walk *walk = xcalloc(1, sizeof(*walk));
+
+		walk->tid = tid;
+		walk->space = space;
+		walk->registers = _UPT_create(tid);
+		done = unwind(stacks, walk, &frames);
+		if (walk->registers)
+			_UPT_destroy(walk->registers);
+	}
+	if (!done)
+		add_frame(stacks, space, tid, ip, &frames);
 	buf_add(ret_frames, buf_text(&frames), frames.length);
 }

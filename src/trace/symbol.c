@@ -1,0 +1,166 @@
+#include <trace/symbol.h>
+
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uthash.h>
+
+enum { SYMBOLS_MAX = 1 << 20 };
+
+struct symbol {
+	uint64_t start, end; /* offsets in the file */
+	char *name;
+};
+
+struct file_key {
+	dev_t device;
+	ino_t inode;
+};
+
+struct symbol_file {
+	struct file_key key;
+	struct symbol *symbols; /* sorted by start */
+	size_t count, size;
+	UT_hash_handle hh;
+};
+
+struct symbols {
+	struct symbol_file *files;
+};
+
+struct symbols *symbols_new(void)
+{
+	elf_version(EV_CURRENT);
+	return xcalloc(1, sizeof(struct symbols));
+}
+
+void symbols_free(struct symbols *symbols)
+{
+	struct symbol_file *file, *next;
+
+	if (!symbols)
+		return;
+	HASH_ITER (hh, symbols->files, file, next) {
+		for (size_t i = 0; i < file->count; i++)
+			free(file->symbols[i].name);
+		HASH_DEL(symbols->files, file);
+		free(file->symbols);
+		free(file);
+	}
+	free(symbols);
+}
+
+/* A symbol's value is an address as linked; the segment that holds it says where in the file. */
+static bool to_offset(Elf *elf, size_t segments, uint64_t address, uint64_t *ret_offset)
+{
+	for (size_t i = 0; i < segments; i++) {
+		GElf_Phdr segment;
+
+		if (!gelf_getphdr(elf, (int)i, &segment) || segment.p_type != PT_LOAD)
+			continue;
+		if (address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz)
+			continue;
+		*ret_offset = address - segment.p_vaddr + segment.p_offset;
+		return true;
+	}
+	return false;
+}
+
+static void add_symbol(struct symbol_file *file, uint64_t start, uint64_t size, const char *name)
+{
+	if (file->count == file->size) {
+		file->size = file->size ? file->size * 2 : 256;
+		file->symbols = xrealloc(file->symbols, file->size, sizeof(*file->symbols));
+	}
+	file->symbols[file->count++] = (struct symbol){ start, start + size, xstrdup(name) };
+}
+
+static void read_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, size_t segments,
+		       struct symbol_file *file)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
+
+	for (size_t i = 0; data && i < count && file->count < SYMBOLS_MAX; i++) {
+		GElf_Sym symbol;
+		uint64_t offset;
+
+		if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_size == 0 ||
+		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC ||
+		    !to_offset(elf, segments, symbol.st_value, &offset))
+			continue;
+		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+		if (name && *name)
+			add_symbol(file, offset, symbol.st_size, name);
+	}
+}
+
+static int compare_symbols(const void *left, const void *right)
+{
+	const struct symbol *a = left, *b = right;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static void read_symbols(int fd, struct symbol_file *file)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	Elf_Scn *section = NULL;
+	size_t segments = 0;
+
+	if (!elf)
+		return;
+	elf_getphdrnum(elf, &segments);
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+
+		if (gelf_getshdr(section, &header) &&
+		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
+			read_table(elf, section, &header, segments, file);
+	}
+	elf_end(elf);
+	if (file->count)
+		qsort(file->symbols, file->count, sizeof(*file->symbols), compare_symbols);
+}
+
+static struct symbol_file *find_file(struct symbols *symbols, int fd)
+{
+	struct symbol_file *file;
+	struct file_key key;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.device = st.st_dev;
+	key.inode = st.st_ino;
+	HASH_FIND(hh, symbols->files, &key, sizeof(key), file);
+	if (file)
+		return file;
+	file = xcalloc(1, sizeof(*file));
+	file->key = key;
+	read_symbols(fd, file);
+	HASH_ADD(hh, symbols->files, key, sizeof(key), file);
+	return file;
+}
+
+const char *symbols_find(struct symbols *symbols, int fd, uint64_t offset)
+{
+	const struct symbol_file *file = find_file(symbols, fd);
+	size_t low = 0, high = file ? file->count : 0;
+
+	while (low < high) { /* the first that starts behind offset */
+		size_t middle = low + (high - low) / 2;
+
+		if (file->symbols[middle].start <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Of the names of one address the last in order is taken: write, not __write. */
+	return low > 0 && file->symbols[low - 1].end > offset ? file->symbols[low - 1].name : "";
+}
