@@ -231,8 +231,20 @@ static bool is_tmpfile(const struct place *place, const struct buf *raw, size_t 
 	return true;
 }
 
-/* The name of the object at place; NULL in *ret_name if it has none. */
-static int name_of_place(pid_t tid, pid_t tgid, const struct place *place, char **ret_name)
+/* The process of a name below /proc/, or 0. */
+static pid_t process_of_name(const struct buf *raw)
+{
+	static const char proc[] = "/proc/";
+	size_t count;
+
+	if (raw->length < sizeof proc || memcmp(raw->data, proc, sizeof proc - 1) != 0)
+		return 0;
+	count = digits(raw->data + sizeof proc - 1, raw->length - (sizeof proc - 1));
+	return count && count < 10 ? (pid_t)strtol(raw->data + sizeof proc - 1, NULL, 10) : 0;
+}
+
+/* The name of the object at place; it stays NULL if it has none. */
+static int name_object(pid_t tid, pid_t tgid, const struct place *place, struct path *path)
 {
 	AUTO_BUF struct buf raw = BUF_INIT;
 	AUTO_BUF struct buf text = BUF_INIT;
@@ -251,7 +263,8 @@ static int name_of_place(pid_t tid, pid_t tgid, const struct place *place, char 
 	} else {
 		path_to_text(tgid, raw.data, raw.length, &text);
 	}
-	*ret_name = buf_steal(&text);
+	path->name = buf_steal(&text);
+	path->process = process_of_name(&raw);
 	return 0;
 }
 
@@ -260,8 +273,9 @@ static int fill_object(pid_t tid, pid_t tgid, const struct place *place, struct 
 	path->object = place_node(place);
 	path->device = makedev(place->stat.stx_dev_major, place->stat.stx_dev_minor);
 	path->inode = place->stat.stx_ino;
+	path->special = makedev(place->stat.stx_rdev_major, place->stat.stx_rdev_minor);
 	path->error = 0;
-	return name_of_place(tid, tgid, place, &path->name);
+	return name_object(tid, tgid, place, path);
 }
 
 /* Every lookup in a directory asks for x on it (may_lookup() in fs/namei.c), also of "..". */
@@ -381,6 +395,10 @@ static int go_proc_link(struct walk *walk, const struct component *part, bool *r
 		return 0;
 	if (!*ret_magic)
 		return -1;
+	AUTO_BUF struct buf raw = BUF_INIT;
+	if (read_name(dirfd, &raw) < 0)
+		return -1;
+	walk->path->linked = process_of_name(&raw);
 	return place_take(openat(dirfd, part->name, O_PATH | O_CLOEXEC), &walk->here);
 }
 

@@ -1,0 +1,549 @@
+/* Files: fs/namei.c, fs/attr.c, fs/open.c, fs/xattr.c. */
+#include <observe/capable_rules.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+
+struct ids {
+	uid_t uid;
+	gid_t gid;
+};
+
+static struct ids filesystem_ids(const struct needs *needs)
+{
+	return (struct ids){ needs->call->creds->fsuid, needs->call->creds->fsgid };
+}
+
+static bool in_group(const struct creds *creds, const struct ids *ids, gid_t gid)
+{
+	if (gid == ids->gid)
+		return true;
+	for (size_t i = 0; i < creds->group_count; i++)
+		if (creds->groups[i] == gid)
+			return true;
+	return false;
+}
+
+bool creds_in_group(const struct creds *creds, gid_t gid)
+{
+	struct ids ids = { creds->fsuid, creds->fsgid };
+
+	return in_group(creds, &ids, gid);
+}
+
+/* acl_permission_check() without ACLs: a later version asks the kernel. */
+static bool mode_grants(const struct creds *creds, const struct ids *ids,
+			const struct path_node *node, unsigned int mask)
+{
+	mode_t mode = node->mode;
+
+	if (node->uid == ids->uid)
+		mode >>= 6;
+	else if (in_group(creds, ids, node->gid))
+		mode >>= 3;
+	return (mask & ~mode & 7) == 0;
+}
+
+/* generic_permission(): which capabilities stand in for the mode bits; 0 if none is asked. */
+static uint64_t dac_mask(const struct creds *creds, const struct ids *ids,
+			 const struct path_node *node, unsigned int mask)
+{
+	if (!mask || mode_grants(creds, ids, node, mask))
+		return 0;
+	if (S_ISDIR(node->mode))
+		return mask & MAY_WRITE ? CAP_BIT(CAP_DAC_OVERRIDE) : DAC_EITHER;
+	if (mask == MAY_READ)
+		return DAC_EITHER;
+	if (mask & MAY_EXEC && !(node->mode & 0111))
+		return 0; /* no capability makes a file executable */
+	return CAP_BIT(CAP_DAC_OVERRIDE);
+}
+
+static void need_dac_as(struct needs *needs, const struct ids *ids, const struct path *path,
+			const struct path_node *node, unsigned int mask)
+{
+	/* sysctl_perm() in fs/proc/proc_sysctl.c: mode bits for root and others, no capability. */
+	if (path->name && strncmp(path->name, "/proc/sys/", 10) == 0)
+		return;
+	uint64_t any_of = dac_mask(needs->call->creds, ids, node, mask);
+	if (any_of)
+		need_add(needs, any_of, path->name);
+}
+
+static void need_dac(struct needs *needs, const struct path *path, const struct path_node *node,
+		     unsigned int mask)
+{
+	struct ids ids = filesystem_ids(needs);
+
+	need_dac_as(needs, &ids, path, node, mask);
+}
+
+/* Is the last component missing, in a directory that is there? */
+static bool is_missing(const struct path *path)
+{
+	return path->error == ENOENT && path->name;
+}
+
+static bool is_owner(const struct needs *needs, const struct path *path)
+{
+	return path->object.uid == needs->call->creds->fsuid;
+}
+
+/* inode_owner_or_capable() in fs/inode.c. */
+static void need_owner(struct needs *needs, const struct path *path, uint64_t or_else)
+{
+	if (!is_owner(needs, path))
+		need_add(needs, CAP_BIT(CAP_FOWNER) | or_else, path->name);
+}
+
+/* file_remove_privs(), setattr_should_drop_suidgid(): writing keeps these bits only with it. */
+static void need_keep_suid(struct needs *needs, const struct path *path)
+{
+	mode_t mode = path->object.mode;
+
+	if (S_ISREG(mode) &&
+	    (mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)))
+		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
+}
+
+/* do_faccessat() in fs/open.c judges by the real ids, unless AT_EACCESS. */
+static bool access_ids(const struct needs *needs, struct ids *ret_ids)
+{
+	const struct call *call = needs->call;
+	bool by_real = strcmp(call->name, "access") == 0 || strcmp(call->name, "faccessat") == 0 ||
+		       (strcmp(call->name, "faccessat2") == 0 && !(call->args[3] & AT_EACCESS));
+
+	*ret_ids = filesystem_ids(needs);
+	if (by_real)
+		*ret_ids = (struct ids){ call->creds->ruid, call->creds->rgid };
+	return by_real;
+}
+
+/* may_lookup() in fs/namei.c, for every directory on the way; all calls with a path. */
+void need_searches(struct needs *needs)
+{
+	struct ids ids;
+
+	if (!needs->call->path_count)
+		return;
+	access_ids(needs, &ids);
+	for (size_t i = 0; i < needs->call->path_count; i++) {
+		const struct path *path = &needs->call->paths[i];
+
+		for (size_t j = 0; j < path->searched_count; j++)
+			need_dac_as(needs, &ids, path, &path->searched[j], MAY_EXEC);
+		/* proc_pid_get_link() in fs/proc/base.c */
+		if (path->linked)
+			need_ptrace(needs, path->linked, true, 0);
+	}
+}
+
+void rule_access(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	const struct path *path = call_path(call, 0);
+	struct ids ids;
+
+	access_ids(needs, &ids);
+	if (path && path->error == 0)
+		need_dac_as(needs, &ids, path, &path->object,
+			    call_u32(call, strcmp(call->name, "access") == 0 ? 1 : 2) & 7);
+}
+
+/* may_create() in fs/namei.c; an object that is there already ends the call with EEXIST. */
+static void need_create(struct needs *needs, const struct path *path)
+{
+	if (path && is_missing(path))
+		need_dac(needs, path, &path->parent, MAY_WRITE | MAY_EXEC);
+}
+
+/* may_delete() and check_sticky() in fs/namei.c. */
+static void need_delete(struct needs *needs, const struct path *path)
+{
+	uid_t fsuid = needs->call->creds->fsuid;
+
+	if (!path || path->error)
+		return;
+	need_dac(needs, path, &path->parent, MAY_WRITE | MAY_EXEC);
+	if (path->parent.mode & S_ISVTX && fsuid != path->object.uid && fsuid != path->parent.uid)
+		need_add(needs, CAP_BIT(CAP_FOWNER), path->name);
+}
+
+/* The created name is the last path: symlink(2)'s first is a text. */
+void rule_create(struct needs *needs)
+{
+	if (needs->call->path_count)
+		need_create(needs, call_path(needs->call, needs->call->path_count - 1));
+}
+
+void rule_delete(struct needs *needs)
+{
+	need_delete(needs, call_path(needs->call, 0));
+}
+
+/* Are both in one directory, by name? */
+static bool same_parent(const struct path *a, const struct path *b)
+{
+	size_t common = 0, length;
+
+	while (a->name[common] && a->name[common] == b->name[common])
+		common++;
+	while (common && a->name[common - 1] != '/')
+		common--;
+	length = strcspn(a->name + common, "/");
+	if (a->name[common + length] && a->name[common + length + 1])
+		return false;
+	length = strcspn(b->name + common, "/");
+	return !b->name[common + length] || !b->name[common + length + 1];
+}
+
+/* vfs_rename(): a directory that moves has its ".." changed. */
+static void need_move(struct needs *needs, const struct path *from, const struct path *to)
+{
+	if (from->name && to->name && S_ISDIR(from->object.mode) && !same_parent(from, to))
+		need_dac(needs, from, &from->object, MAY_WRITE);
+}
+
+void rule_rename(struct needs *needs)
+{
+	const struct path *from = call_path(needs->call, 0), *to = call_path(needs->call, 1);
+
+	if (!from || !to || from->error)
+		return;
+	need_delete(needs, from);
+	if (to->error == 0)
+		need_delete(needs, to);
+	else
+		need_create(needs, to);
+	need_move(needs, from, to);
+}
+
+/* may_linkat() and safe_hardlink_source() in fs/namei.c, then may_create(). */
+void rule_link(struct needs *needs)
+{
+	const struct path *from = call_path(needs->call, 0), *to = call_path(needs->call, 1);
+
+	if (!from || !to || from->error)
+		return;
+	need_create(needs, to);
+	if (!sysctl_number("/proc/sys/fs/protected_hardlinks", 1) || is_owner(needs, from))
+		return;
+	mode_t mode = from->object.mode;
+	struct ids ids = filesystem_ids(needs);
+	if (!S_ISREG(mode) || mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		need_owner(needs, from, 0);
+	else if (!mode_grants(needs->call->creds, &ids, &from->object, MAY_READ | MAY_WRITE))
+		need_owner(needs, from, CAP_BIT(CAP_DAC_OVERRIDE));
+}
+
+/* vfs_mknod(): device nodes, but for the whiteout of overlays (S_IFCHR, 0). */
+void rule_mknod(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	const struct path *path = call_path(call, 0);
+	int mode = strcmp(call->name, "mknodat") == 0 ? 2 : 1;
+	uint32_t type = call_u32(call, mode) & S_IFMT;
+
+	need_create(needs, path);
+	if (S_ISBLK(type) || (S_ISCHR(type) && call_u32(call, mode + 1)))
+		need_add(needs, CAP_BIT(CAP_MKNOD), path ? path->name : NULL);
+}
+
+/* bind(2) to a path is mknod; connect and send write to the socket (unix_find_bsd()). */
+void need_unix_address(struct needs *needs, const char *name, size_t length, bool create)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	const struct path *path = call_path(call, 0);
+
+	if (!path) {
+		path_walk(call->tid, call->tgid, AT_FDCWD, name, strnlen(name, length),
+			  create ? PATH_NOFOLLOW : 0, &own);
+		path = &own;
+		for (size_t i = 0; i < own.searched_count; i++)
+			need_dac(needs, path, &own.searched[i], MAY_EXEC);
+	}
+	if (create)
+		need_create(needs, path);
+	else if (path->error == 0)
+		need_dac(needs, path, &path->object, MAY_WRITE);
+}
+
+/* path_permission() in chdir(2) and chroot(2). */
+void rule_chdir(struct needs *needs)
+{
+	const struct path *path = call_path(needs->call, 0);
+	AUTO_PATH struct path own = PATH_INIT;
+
+	if (!path &&
+	    path_of_fd(needs->call->tid, needs->call->tgid, call_int(needs->call, 0), &own) == 0)
+		path = &own;
+	if (path && path->error == 0 && S_ISDIR(path->object.mode))
+		need_dac(needs, path, &path->object, MAY_EXEC);
+}
+
+void rule_chroot(struct needs *needs)
+{
+	const struct path *path = call_path(needs->call, 0);
+
+	rule_chdir(needs);
+	need_add(needs, CAP_BIT(CAP_SYS_CHROOT), path ? path->name : NULL);
+}
+
+/* do_open_execat(), and the same for interpreters where the decoder lists them. */
+void rule_exec(struct needs *needs)
+{
+	for (size_t i = 0; i < needs->call->path_count; i++) {
+		const struct path *path = &needs->call->paths[i];
+
+		if (path->error == 0 && S_ISREG(path->object.mode))
+			need_dac(needs, path, &path->object, MAY_EXEC);
+	}
+}
+
+/* The object of a call that takes a descriptor or a path: the path if the decoder has it. */
+static const struct path *path_or_fd(const struct needs *needs, int fd, struct path *own)
+{
+	const struct path *path = call_path(needs->call, 0);
+
+	if (path)
+		return path->error ? NULL : path;
+	return path_of_fd(needs->call->tid, needs->call->tgid, fd, own) == 0 ? own : NULL;
+}
+
+/* Where a call that also exists as f...() and ...at() has its next argument. */
+static int behind_path(const struct call *call)
+{
+	return strstr(call->name, "at") && strncmp(call->name, "f", 1) == 0 ? 2 : 1;
+}
+
+/* setattr_prepare(): ATTR_MODE; the bit is dropped silently without CAP_FSETID. */
+void rule_chmod(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
+
+	if (!path)
+		return;
+	need_owner(needs, path, 0);
+	if (call_u32(call, behind_path(call)) & S_ISGID &&
+	    !creds_in_group(call->creds, path->object.gid))
+		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
+}
+
+/* chown_ok() and chgrp_ok() in fs/attr.c: also a no-op needs it from who is not the owner. */
+void rule_chown(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
+	int at = strcmp(call->name, "fchownat") == 0 ? 2 : 1;
+	uint32_t uid = call_id(call, at), gid = call_id(call, at + 1);
+
+	if (!path)
+		return;
+	bool uid_ok = uid == UINT32_MAX || (is_owner(needs, path) && uid == path->object.uid);
+	bool gid_ok = gid == UINT32_MAX ||
+		      (is_owner(needs, path) &&
+		       (gid == path->object.gid || creds_in_group(call->creds, gid)));
+	if (!uid_ok || !gid_ok)
+		need_add(needs, CAP_BIT(CAP_CHOWN), path->name);
+}
+
+/* vfs_truncate(); ftruncate(2) was checked when the file was opened. */
+void rule_truncate(struct needs *needs)
+{
+	AUTO_PATH struct path own = PATH_INIT;
+	const struct path *path = path_or_fd(needs, call_int(needs->call, 0), &own);
+
+	if (!path || !S_ISREG(path->object.mode))
+		return;
+	if (needs->call->name[0] == 't')
+		need_dac(needs, path, &path->object, MAY_WRITE);
+	need_keep_suid(needs, path);
+}
+
+/* Devices and files of /proc that ask at open(2). */
+static void need_special(struct needs *needs, const struct path *path, unsigned int mask)
+{
+	static const char *const mm_files[] = { "environ", "maps",    "smaps",    "smaps_rollup",
+						"auxv",    "pagemap", "numa_maps" };
+	dev_t device = path->special;
+
+	/* open_port() in drivers/char/mem.c: /dev/mem and /dev/port */
+	if (S_ISCHR(path->object.mode) && major(device) == 1 &&
+	    (minor(device) == 1 || minor(device) == 4))
+		need_add(needs, CAP_BIT(CAP_SYS_RAWIO), path->name);
+	/* devkmsg_open() in kernel/printk/printk.c */
+	if (S_ISCHR(path->object.mode) && device == makedev(1, 11) && mask & MAY_READ &&
+	    sysctl_number("/proc/sys/kernel/dmesg_restrict", 0))
+		need_add(needs, CAP_BIT(CAP_SYSLOG), path->name);
+	if (!path->name || strncmp(path->name, "/proc/", 6) != 0)
+		return;
+	/* kmsg_open(), do_syslog(SYSLOG_ACTION_OPEN); open_kcore() */
+	if (strcmp(path->name, "/proc/kmsg") == 0)
+		need_add(needs, CAP_BIT(CAP_SYSLOG), path->name);
+	if (strcmp(path->name, "/proc/kcore") == 0)
+		need_add(needs, CAP_BIT(CAP_SYS_RAWIO), path->name);
+	if (!path->process)
+		return;
+	const char *file = strrchr(path->name, '/') + 1;
+	/* proc_mem_open(); may_access_mm() takes the other two since Linux 6.13 */
+	for (size_t i = 0; i < ARRAY_SIZE(mm_files); i++)
+		if (strcmp(file, mm_files[i]) == 0)
+			need_ptrace(needs, path->process, true,
+				    CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_SYS_ADMIN));
+	if (strcmp(file, "mem") == 0)
+		need_ptrace(needs, path->process, true, 0);
+}
+
+/* do_readlinkat() of a magic link: proc_pid_readlink(), proc_ns_readlink(). */
+void rule_readlink(struct needs *needs)
+{
+	const struct path *path = call_path(needs->call, 0);
+
+	if (path && path->error == 0 && path->process && S_ISLNK(path->object.mode))
+		need_ptrace(needs, path->process, true, 0);
+}
+
+static bool open_flags(const struct call *call, uint64_t *ret_flags)
+{
+	if (strcmp(call->name, "openat2") == 0)
+		return tracee_read(call->tid, call->args[2], ret_flags, sizeof *ret_flags) == 0;
+	if (strcmp(call->name, "creat") == 0)
+		*ret_flags = O_CREAT | O_WRONLY | O_TRUNC;
+	else
+		*ret_flags = call_u32(call, strcmp(call->name, "openat") == 0 ? 2 : 1);
+	return true;
+}
+
+/* may_open() and may_o_create() in fs/namei.c, build_open_flags() in fs/open.c. */
+void rule_open(struct needs *needs)
+{
+	static const unsigned int access_masks[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+						     MAY_READ | MAY_WRITE };
+	const struct path *path = call_path(needs->call, 0);
+	uint64_t flags;
+
+	if (!path || !open_flags(needs->call, &flags) || flags & O_PATH)
+		return;
+	unsigned int mask = access_masks[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0u);
+	if ((flags & O_TMPFILE) == O_TMPFILE) {
+		if (path->error == 0 && S_ISDIR(path->object.mode))
+			need_dac(needs, path, &path->object, MAY_WRITE | MAY_EXEC);
+		return;
+	}
+	if (is_missing(path)) {
+		if (flags & O_CREAT)
+			need_create(needs, path);
+		return;
+	}
+	if (path->error || S_ISLNK(path->object.mode) || (flags & O_CREAT && flags & O_EXCL) ||
+	    (S_ISDIR(path->object.mode) && mask & MAY_WRITE))
+		return;
+	need_dac(needs, path, &path->object, mask);
+	if (mask & MAY_WRITE)
+		need_keep_suid(needs, path);
+	if (flags & O_NOATIME)
+		need_owner(needs, path, 0);
+	need_special(needs, path, mask);
+}
+
+/* Does the call set a time of its own (not "now", not nothing)? vfs_utimes() in fs/utimes.c. */
+static bool is_explicit_time(const struct call *call, int index, bool *ret_nothing)
+{
+	uint64_t words[4] = { 0 };
+	bool nano = strncmp(call->name, "utimensat", 9) == 0;
+	bool time64 = strcmp(call->name, "utimensat_time64") == 0;
+
+	*ret_nothing = false;
+	if (!call->args[index])
+		return false;
+	if (!nano)
+		return true;
+	if (time64 ? tracee_read(call->tid, call->args[index], words, sizeof words) < 0
+		   : !call_words(call, call->args[index], words, 4))
+		return true;
+	*ret_nothing = (uint32_t)words[1] == UTIME_OMIT && (uint32_t)words[3] == UTIME_OMIT;
+	return (uint32_t)words[1] != UTIME_NOW || (uint32_t)words[3] != UTIME_NOW;
+}
+
+/* may_setattr() and setattr_prepare() in fs/attr.c: ATTR_TOUCH, ATTR_TIMES_SET. */
+void rule_utimes(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
+	struct ids ids = filesystem_ids(needs);
+	bool nothing;
+	bool set = is_explicit_time(call, strstr(call->name, "at") ? 2 : 1, &nothing);
+
+	if (!path || nothing)
+		return;
+	if (set)
+		need_owner(needs, path, 0);
+	else if (!mode_grants(call->creds, &ids, &path->object, MAY_WRITE))
+		need_owner(needs, path, CAP_BIT(CAP_DAC_OVERRIDE));
+}
+
+static bool starts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* xattr_permission() in fs/xattr.c, cap_inode_setxattr(), posix_acl's set_posix_acl(). */
+static void need_xattr(struct needs *needs, const struct path *path, const char *name, bool set)
+{
+	if (starts(name, "user.")) {
+		need_dac(needs, path, &path->object, set ? MAY_WRITE : MAY_READ);
+		if (set && S_ISDIR(path->object.mode) && path->object.mode & S_ISVTX)
+			need_owner(needs, path, 0);
+	} else if (starts(name, "trusted.")) {
+		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), path->name);
+	} else if (set && strcmp(name, "security.capability") == 0) {
+		need_add(needs, CAP_BIT(CAP_SETFCAP), path->name);
+	} else if (set && starts(name, "security.")) {
+		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), path->name);
+	} else if (set && starts(name, "system.posix_acl_")) {
+		need_owner(needs, path, 0);
+	}
+}
+
+void rule_xattr(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	AUTO_BUF struct buf name = BUF_INIT;
+	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
+	int index = strstr(call->name, "xattrat") ? 3 : 1;
+
+	if (path && tracee_read_string(call->tid, call->args[index], 256, &name) == 0)
+		need_xattr(needs, path, buf_text(&name), !strstr(call->name, "get"));
+}
+
+/* setfl() in fs/fcntl.c, generic_setlease() in fs/locks.c, pipe_set_size() in fs/pipe.c. */
+void rule_fcntl(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path own = PATH_INIT;
+	uint32_t command = call_u32(call, 1);
+	bool noatime = command == F_SETFL && call->args[2] & O_NOATIME;
+
+	if (command == F_SETPIPE_SZ &&
+	    call->args[2] > (uint64_t)sysctl_number("/proc/sys/fs/pipe-max-size", 1 << 20))
+		need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "F_SETPIPE_SZ");
+	if (!noatime && command != F_SETLEASE)
+		return;
+	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
+	if (path && noatime)
+		need_owner(needs, path, 0);
+	else if (path && !is_owner(needs, path))
+		need_add(needs, CAP_BIT(CAP_LEASE), path->name);
+}

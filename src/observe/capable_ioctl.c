@@ -1,0 +1,162 @@
+/* ioctl(2): requests that ask for a capability whatever their argument is, and a few that look. */
+#include <observe/capable_rules.h>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define NET_ADMIN CAP_BIT(CAP_NET_ADMIN)
+#define SYS_ADMIN CAP_BIT(CAP_SYS_ADMIN)
+
+struct ioctl_row {
+	uint32_t request;
+	uint64_t any_of;
+	const char *name;
+};
+
+/* Sorted by request. */
+static const struct ioctl_row requests[] = {
+	/* block/ioctl.c: blkdev_common_ioctl() */
+	{ 0x125d, SYS_ADMIN, "BLKROSET" },
+	{ 0x125f, SYS_ADMIN, "BLKRRPART" },
+	{ 0x1261, SYS_ADMIN, "BLKFLSBUF" },
+	{ 0x1262, SYS_ADMIN, "BLKRASET" },
+	{ 0x1264, SYS_ADMIN, "BLKFRASET" },
+	{ 0x1269, SYS_ADMIN, "BLKPG" },
+	/* drivers/char/random.c: random_ioctl() */
+	{ 0x5204, SYS_ADMIN, "RNDZAPENTCNT" },
+	{ 0x5206, SYS_ADMIN, "RNDCLEARPOOL" },
+	{ 0x5207, SYS_ADMIN, "RNDRESEEDCRNG" },
+	/* drivers/tty/tty_io.c: tioccons(), tty_ioctl() */
+	{ 0x541d, SYS_ADMIN, "TIOCCONS" },
+	{ 0x5437, SYS_ADMIN, "TIOCVHANGUP" },
+	/* net/ipv4/fib_frontend.c: ip_rt_ioctl() */
+	{ 0x890b, NET_ADMIN, "SIOCADDRT" },
+	{ 0x890c, NET_ADMIN, "SIOCDELRT" },
+	/* net/core/dev_ioctl.c: dev_ioctl(); net/ipv4/devinet.c: devinet_ioctl() */
+	{ 0x8911, NET_ADMIN, "SIOCSIFLINK" },
+	{ 0x8914, NET_ADMIN, "SIOCSIFFLAGS" },
+	{ 0x8916, NET_ADMIN, "SIOCSIFADDR" },
+	{ 0x8918, NET_ADMIN, "SIOCSIFDSTADDR" },
+	{ 0x891a, NET_ADMIN, "SIOCSIFBRDADDR" },
+	{ 0x891c, NET_ADMIN, "SIOCSIFNETMASK" },
+	{ 0x891e, NET_ADMIN, "SIOCSIFMETRIC" },
+	{ 0x8922, NET_ADMIN, "SIOCSIFMTU" },
+	{ 0x8923, NET_ADMIN, "SIOCSIFNAME" },
+	{ 0x8924, NET_ADMIN, "SIOCSIFHWADDR" },
+	{ 0x8930, NET_ADMIN, "SIOCSIFSLAVE" },
+	{ 0x8931, NET_ADMIN, "SIOCADDMULTI" },
+	{ 0x8932, NET_ADMIN, "SIOCDELMULTI" },
+	{ 0x8934, NET_ADMIN, "SIOCSIFPFLAGS" },
+	{ 0x8936, NET_ADMIN, "SIOCDIFADDR" },
+	{ 0x8937, NET_ADMIN, "SIOCSIFHWBROADCAST" },
+	{ 0x8943, NET_ADMIN, "SIOCSIFTXQLEN" },
+	/* net/ipv4/arp.c: arp_ioctl() */
+	{ 0x8953, NET_ADMIN, "SIOCDARP" },
+	{ 0x8955, NET_ADMIN, "SIOCSARP" },
+	{ 0x8971, NET_ADMIN, "SIOCSIFMAP" },
+	/* net/bridge/br_ioctl.c */
+	{ 0x89a0, NET_ADMIN, "SIOCBRADDBR" },
+	{ 0x89a1, NET_ADMIN, "SIOCBRDELBR" },
+	{ 0x89a2, NET_ADMIN, "SIOCBRADDIF" },
+	{ 0x89a3, NET_ADMIN, "SIOCBRDELIF" },
+	/* net/ipv4/ip_tunnel.c: ip_tunnel_ctl() */
+	{ 0x89f1, NET_ADMIN, "SIOCADDTUNNEL" },
+	{ 0x89f2, NET_ADMIN, "SIOCDELTUNNEL" },
+	{ 0x89f3, NET_ADMIN, "SIOCCHGTUNNEL" },
+	/* drivers/char/random.c */
+	{ 0x40045201, SYS_ADMIN, "RNDADDTOENTCNT" },
+	/* drivers/net/tun.c: tun_set_iff() */
+	{ 0x400454ca, NET_ADMIN, "TUNSETIFF" },
+	{ 0x40085203, SYS_ADMIN, "RNDADDENTROPY" },
+	/* drivers/rtc/dev.c: rtc_dev_ioctl() */
+	{ 0x4024700a, CAP_BIT(CAP_SYS_TIME), "RTC_SET_TIME" },
+	/* fs/ioctl.c: ioctl_fsfreeze(), ioctl_fsthaw(); FITRIM of each file system */
+	{ 0xc0045877, SYS_ADMIN, "FIFREEZE" },
+	{ 0xc0045878, SYS_ADMIN, "FITHAW" },
+	{ 0xc0185879, SYS_ADMIN, "FITRIM" },
+};
+
+/* drivers/tty/vt/vt_ioctl.c: those that a process not on that terminal needs it for */
+static const uint32_t terminals[] = { 0x4b2f, 0x4b30, 0x4b32, 0x4b3a, 0x4b45, 0x4b48,
+				      0x4b66, 0x4b67, 0x4b69, 0x4b72, 0x5602, 0x5605,
+				      0x5606, 0x5608, 0x5609, 0x560a };
+
+static int compare_request(const void *key, const void *element)
+{
+	uint32_t request = *(const uint32_t *)key;
+	const struct ioctl_row *row = element;
+
+	return request < row->request ? -1 : request > row->request;
+}
+
+/* vt_ioctl(): perm. The controlling terminal is the seventh field of /proc/PID/stat. */
+static void need_terminal(struct needs *needs, uint32_t request)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path path = PATH_INIT;
+
+	if (path_of_fd(call->tid, call->tgid, call_int(call, 0), &path) < 0 ||
+	    !S_ISCHR(path.object.mode) || major(path.special) != 4 || minor(path.special) > 63)
+		return;
+	if (task_terminal(call->tid) != path.special)
+		need_add(needs, CAP_BIT(CAP_SYS_TTY_CONFIG),
+			 request < 0x5600 ? "the keyboard" : "a virtual terminal");
+}
+
+/* The flags that the file has now; those of no file if whittle may not open it. */
+static uint32_t current_flags(const struct call *call)
+{
+	char name[64];
+	long flags = 0;
+
+	snprintf(name, sizeof name, "/proc/%d/fd/%d", call->tid, call_int(call, 0));
+	AUTO_CLOSE int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return 0;
+	return (uint32_t)flags;
+}
+
+/* fileattr_set_prepare() and vfs_fileattr_set() in fs/file_attr.c. */
+static void need_file_flags(struct needs *needs, bool extended)
+{
+	const struct call *call = needs->call;
+	AUTO_PATH struct path path = PATH_INIT;
+	uint32_t flags, guarded = FS_IMMUTABLE_FL | FS_APPEND_FL, current = current_flags(call);
+
+	if (path_of_fd(call->tid, call->tgid, call_int(call, 0), &path) < 0 ||
+	    !(S_ISREG(path.object.mode) || S_ISDIR(path.object.mode)) ||
+	    tracee_read(call->tid, call->args[2], &flags, sizeof flags) < 0)
+		return;
+	if (extended)
+		flags = (flags & FS_XFLAG_IMMUTABLE ? FS_IMMUTABLE_FL : 0u) |
+			(flags & FS_XFLAG_APPEND ? FS_APPEND_FL : 0u);
+	if (path.object.uid != call->creds->fsuid)
+		need_add(needs, CAP_BIT(CAP_FOWNER), path.name);
+	if ((flags ^ current) & guarded)
+		need_add(needs, CAP_BIT(CAP_LINUX_IMMUTABLE), path.name);
+}
+
+void rule_ioctl(struct needs *needs)
+{
+	uint32_t request = call_u32(needs->call, 1);
+	const struct ioctl_row *row = bsearch(&request, requests, ARRAY_SIZE(requests),
+					      sizeof *requests, compare_request);
+
+	if (row) {
+		need_add(needs, row->any_of, row->name);
+		return;
+	}
+	if (request == FS_IOC_SETFLAGS || request == FS_IOC32_SETFLAGS)
+		need_file_flags(needs, false);
+	else if (request == FS_IOC_FSSETXATTR)
+		need_file_flags(needs, true);
+	else if (request >> 8 == 0xc138fd || (request >> 8 & 0xff) == 0xfd)
+		need_add(needs, SYS_ADMIN, "device mapper"); /* ctl_ioctl() in drivers/md */
+	for (size_t i = 0; i < ARRAY_SIZE(terminals); i++)
+		if (request == terminals[i])
+			need_terminal(needs, request);
+}

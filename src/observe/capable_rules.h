@@ -1,0 +1,123 @@
+/*
+ * Private to capable*.c: a rule is a predicate on a call's arguments, credentials and objects that
+ * adds what the kernel would refuse without. Each cites the kernel function that it mirrors.
+ */
+#ifndef OBSERVE_CAPABLE_RULES_H
+#define OBSERVE_CAPABLE_RULES_H
+
+#include <linux/capability.h>
+#include <observe/capable.h>
+
+#define CAP_BIT(cap) (UINT64_C(1) << (cap))
+#define DAC_EITHER   (CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_DAC_OVERRIDE))
+
+struct needs {
+	const struct call *call;
+	struct capable_need *rows;
+	size_t count;
+};
+
+/* Adds a need unless it is listed already; object is copied, NULL stands for "". */
+void need_add(struct needs *needs, uint64_t any_of, const char *object);
+
+/* An argument that is an int, or a 32-bit word, in the kernel. */
+int call_int(const struct call *call, int index);
+uint32_t call_u32(const struct call *call, int index);
+/* An id: of 16 bits in the old calls of some ABIs (chown, setuid, ... without "32"); -1 is kept. */
+uint32_t call_id(const struct call *call, int index);
+/* The path argument of that order, or NULL. */
+const struct path *call_path(const struct call *call, size_t index);
+/* Words of the tracee's ABI at address (4 or 8 bytes each); false if they cannot be read. */
+bool call_words(const struct call *call, uint64_t address, uint64_t *ret_words, size_t count);
+
+/* in_group_p() of kernel/groups.c. */
+bool creds_in_group(const struct creds *creds, gid_t gid);
+/* A number in a file of /proc/sys, or otherwise if it cannot be read. */
+long sysctl_number(const char *path, long otherwise);
+/* The tracee's soft limit (RLIM_INFINITY if it cannot be read). */
+uint64_t call_limit(const struct call *call, int resource);
+/* A line of /proc/TID/status as a decimal number; -1 if it cannot be read. */
+int64_t status_number(pid_t tid, const char *field);
+/*
+ * The process that the call means by pid, as /proc of whittle shows it; 0 if pid is not positive
+ * or the caller is in another pid namespace, where the number is another.
+ */
+pid_t call_target(const struct call *call, int64_t pid);
+
+/* The controlling terminal of a thread, or 0. */
+dev_t task_terminal(pid_t tid);
+
+/* Rules of capable_file.c. */
+void need_searches(struct needs *needs);
+void need_unix_address(struct needs *needs, const char *name, size_t length, bool create);
+void rule_access(struct needs *needs);
+void rule_chdir(struct needs *needs);
+void rule_chmod(struct needs *needs);
+void rule_chown(struct needs *needs);
+void rule_chroot(struct needs *needs);
+void rule_create(struct needs *needs);
+void rule_delete(struct needs *needs);
+void rule_exec(struct needs *needs);
+void rule_fcntl(struct needs *needs);
+void rule_link(struct needs *needs);
+void rule_mknod(struct needs *needs);
+void rule_open(struct needs *needs);
+void rule_readlink(struct needs *needs);
+void rule_rename(struct needs *needs);
+void rule_truncate(struct needs *needs);
+void rule_utimes(struct needs *needs);
+void rule_xattr(struct needs *needs);
+
+/* Rules of capable_task.c. */
+void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_t any_of);
+void rule_capset(struct needs *needs);
+void rule_ioprio_set(struct needs *needs);
+void rule_kcmp(struct needs *needs);
+void rule_kill(struct needs *needs);
+void rule_nice(struct needs *needs);
+void rule_pidfd_getfd(struct needs *needs);
+void rule_prctl(struct needs *needs);
+void rule_process_vm(struct needs *needs);
+void rule_ptrace(struct needs *needs);
+void rule_filter(struct needs *needs);
+void rule_sched_setaffinity(struct needs *needs);
+void rule_sched_setattr(struct needs *needs);
+void rule_setfsid(struct needs *needs);
+void rule_setid(struct needs *needs);
+void rule_setpriority(struct needs *needs);
+void rule_setreid(struct needs *needs);
+void rule_setresid(struct needs *needs);
+void rule_setrlimit(struct needs *needs);
+
+/* Rules of capable_net.c. */
+void rule_bind(struct needs *needs);
+void rule_connect(struct needs *needs);
+void rule_sendmsg(struct needs *needs);
+void rule_sendto(struct needs *needs);
+void rule_setsockopt(struct needs *needs);
+void rule_socket(struct needs *needs);
+
+/* Rules of capable_system.c. */
+void rule_adjtimex(struct needs *needs);
+void rule_bpf(struct needs *needs);
+void rule_clock(struct needs *needs);
+void rule_clone(struct needs *needs);
+void rule_clone3(struct needs *needs);
+void rule_fanotify_init(struct needs *needs);
+void rule_io_port(struct needs *needs);
+void rule_mlock(struct needs *needs);
+void rule_mlockall(struct needs *needs);
+void rule_mmap(struct needs *needs);
+void rule_open_tree(struct needs *needs);
+void rule_perf_event_open(struct needs *needs);
+void rule_quotactl(struct needs *needs);
+void rule_setns(struct needs *needs);
+void rule_settimeofday(struct needs *needs);
+void rule_sysvipc(struct needs *needs);
+void rule_syslog(struct needs *needs);
+void rule_userfaultfd(struct needs *needs);
+
+/* Rule of capable_ioctl.c. */
+void rule_ioctl(struct needs *needs);
+
+#endif

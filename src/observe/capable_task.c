@@ -1,0 +1,429 @@
+/* Processes: kernel/sys.c, kernel/ptrace.c, kernel/signal.c, kernel/sched/syscalls.c. */
+#include <observe/capable_rules.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ioprio.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <whittle/file.h>
+
+/* Three ids of a kind and the one for file systems. */
+struct id_set {
+	uint32_t real, effective, saved, filesystem;
+	int cap;
+};
+
+/* Calls named after groups ("setgid", "setresgid32", "setfsgid") judge group ids. */
+static struct id_set id_set(const struct call *call)
+{
+	const struct creds *c = call->creds;
+
+	if (strstr(call->name, "gid"))
+		return (struct id_set){ c->rgid, c->egid, c->sgid, c->fsgid, CAP_SETGID };
+	return (struct id_set){ c->ruid, c->euid, c->suid, c->fsuid, CAP_SETUID };
+}
+
+static bool among(uint32_t id, const struct id_set *set)
+{
+	return id == set->real || id == set->effective || id == set->saved;
+}
+
+static void need_id(struct needs *needs, const struct id_set *set, uint32_t id)
+{
+	char object[32];
+
+	snprintf(object, sizeof object, "%s %u", set->cap == CAP_SETGID ? "gid" : "uid", id);
+	need_add(needs, CAP_BIT(set->cap), object);
+}
+
+/*
+ * __sys_setuid(): with the capability all three ids change, without it the effective one only; so
+ * it was decisive also where the id was allowed but the others would have stayed.
+ */
+void rule_setid(struct needs *needs)
+{
+	struct id_set set = id_set(needs->call);
+	uint32_t id = call_id(needs->call, 0);
+
+	if (id != UINT32_MAX && (set.real != id || set.saved != id))
+		need_id(needs, &set, id);
+}
+
+/* __sys_setreuid(): the real id from {r, e}, the effective from {r, e, s}. */
+void rule_setreid(struct needs *needs)
+{
+	struct id_set set = id_set(needs->call);
+	uint32_t real = call_id(needs->call, 0), effective = call_id(needs->call, 1);
+
+	if (real != UINT32_MAX && real != set.real && real != set.effective)
+		need_id(needs, &set, real);
+	if (effective != UINT32_MAX && !among(effective, &set))
+		need_id(needs, &set, effective);
+}
+
+/* __sys_setresuid() */
+void rule_setresid(struct needs *needs)
+{
+	struct id_set set = id_set(needs->call);
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t id = call_id(needs->call, i);
+
+		if (id != UINT32_MAX && !among(id, &set))
+			need_id(needs, &set, id);
+	}
+}
+
+/* __sys_setfsuid() */
+void rule_setfsid(struct needs *needs)
+{
+	struct id_set set = id_set(needs->call);
+	uint32_t id = call_id(needs->call, 0);
+
+	if (id != UINT32_MAX && !among(id, &set) && id != set.filesystem)
+		need_id(needs, &set, id);
+}
+
+/* The credentials of a process that the call is about; false if there is no such one to judge. */
+static bool target_creds(pid_t target, struct creds *creds)
+{
+	return target > 0 && creds_read(target, creds) == 0;
+}
+
+/* kill_ok_by_cred() and check_kill_permission() in kernel/signal.c. */
+static void need_kill(struct needs *needs, pid_t target, int signal)
+{
+	const struct creds *own = needs->call->creds;
+	struct creds its = { .groups = NULL };
+
+	if (!target_creds(target, &its))
+		return;
+	bool allowed = own->euid == its.suid || own->euid == its.ruid || own->ruid == its.suid ||
+		       own->ruid == its.ruid;
+	if (!allowed && status_number(target, "Tgid") != needs->call->tgid && signal != SIGCONT)
+		need_add(needs, CAP_BIT(CAP_KILL), "another user's process");
+	creds_release(&its);
+}
+
+/* The pid behind a pidfd, as whittle's /proc shows it; 0 if it is none or not to be seen. */
+static pid_t pid_of_pidfd(const struct call *call, int fd)
+{
+	char name[64];
+	AUTO_FREE char *text = NULL;
+	size_t length;
+	struct error err;
+
+	snprintf(name, sizeof name, "/proc/%d/fdinfo/%d", call->tid, fd);
+	if (file_read(AT_FDCWD, name, 65536, &text, &length, &err) < 0)
+		return 0;
+	const char *pid = status_field(text, "Pid");
+	long number = pid ? strtol(pid, NULL, 10) : 0;
+	return number > 0 ? (pid_t)number : 0;
+}
+
+void rule_kill(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	bool group_first =
+		strcmp(call->name, "tgkill") == 0 || strcmp(call->name, "rt_tgsigqueueinfo") == 0;
+	pid_t target = strcmp(call->name, "pidfd_send_signal") == 0
+			       ? pid_of_pidfd(call, call_int(call, 0))
+			       : call_target(call, call_int(call, group_first ? 1 : 0));
+
+	need_kill(needs, target, call_int(call, group_first ? 2 : 1));
+}
+
+/* The owner of /proc/PID/environ is its euid, or root if it is not dumpable (task_dump_owner()). */
+static bool is_dumpable(pid_t target, const struct creds *its)
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof name, "/proc/%d/environ", target);
+	return stat(name, &st) < 0 || st.st_uid == its->euid;
+}
+
+static bool same_ids(const struct creds *its, uid_t uid, gid_t gid)
+{
+	return its->ruid == uid && its->euid == uid && its->suid == uid && its->rgid == gid &&
+	       its->egid == gid && its->sgid == gid;
+}
+
+/*
+ * __ptrace_may_access() and cap_ptrace_access_check(). A process outside the workload keeps its
+ * capabilities when the workload's are taken away: since it then has more than who looks at it,
+ * looking needs CAP_SYS_PTRACE although with all capabilities it does not. A process of the
+ * workload (whittle traces it) will have no more than the others.
+ */
+void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_t any_of)
+{
+	const struct creds *own = needs->call->creds;
+	struct creds its = { .groups = NULL };
+
+	if (target <= 0 || target != call_target(needs->call, target) ||
+	    status_number(target, "Tgid") == needs->call->tgid || !target_creds(target, &its))
+		return;
+	bool same = same_ids(&its, filesystem_ids ? own->fsuid : own->ruid,
+			     filesystem_ids ? own->fsgid : own->rgid);
+	bool inside = status_number(target, "TracerPid") == getpid();
+	uint64_t held = filesystem_ids ? own->effective : own->permitted;
+	bool exceeds = inside ? its.permitted & ~held : its.permitted != 0;
+	if (!same || exceeds || !is_dumpable(target, &its))
+		need_add(needs, CAP_BIT(CAP_SYS_PTRACE) | any_of, "another process");
+	creds_release(&its);
+}
+
+void rule_ptrace(struct needs *needs)
+{
+	uint32_t request = call_u32(needs->call, 0);
+
+	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+		need_ptrace(needs, call_target(needs->call, call_int(needs->call, 1)), false, 0);
+}
+
+/* process_vm_rw_core(), get_robust_list(2): the pid is the first argument. */
+void rule_process_vm(struct needs *needs)
+{
+	need_ptrace(needs, call_target(needs->call, call_int(needs->call, 0)), false, 0);
+}
+
+void rule_kcmp(struct needs *needs)
+{
+	for (int i = 0; i < 2; i++)
+		need_ptrace(needs, call_target(needs->call, call_int(needs->call, i)), false, 0);
+}
+
+/* pidfd_getfd(), process_madvise(), process_mrelease(): the pidfd is the first argument. */
+void rule_pidfd_getfd(struct needs *needs)
+{
+	need_ptrace(needs, pid_of_pidfd(needs->call, call_int(needs->call, 0)), false, 0);
+}
+
+/* cap_capset(): the inheritable set may not grow beyond the old inheritable and permitted. */
+void rule_capset(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	uint32_t header[2], data[6] = { 0 };
+
+	if (tracee_read(call->tid, call->args[0], header, sizeof header) < 0)
+		return;
+	size_t size = header[0] == _LINUX_CAPABILITY_VERSION_1 ? 12 : 24;
+	if (tracee_read(call->tid, call->args[1], data, size) < 0)
+		return;
+	uint64_t inheritable = data[2] | (uint64_t)data[5] << 32;
+	if (inheritable & ~(call->creds->inheritable | call->creds->permitted))
+		need_add(needs, CAP_BIT(CAP_SETPCAP), "inheritable set");
+}
+
+/* seccomp_prepare_filter(), landlock_restrict_self(2): without no_new_privs. */
+static void need_filter(struct needs *needs)
+{
+	if (status_number(needs->call->tid, "NoNewPrivs") == 0)
+		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), "without no_new_privs");
+}
+
+void rule_filter(struct needs *needs)
+{
+	const struct call *call = needs->call;
+
+	if (strcmp(call->name, "seccomp") != 0 || call_u32(call, 0) == 1 /* SET_MODE_FILTER */)
+		need_filter(needs);
+}
+
+/* cap_task_prctl() in security/commoncap.c, prctl(2) in kernel/sys.c. */
+void rule_prctl(struct needs *needs)
+{
+	const struct call *call = needs->call;
+
+	switch (call_int(call, 0)) {
+	case PR_CAPBSET_DROP:
+		need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_CAPBSET_DROP");
+		return;
+	case PR_SET_SECUREBITS:
+		need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_SET_SECUREBITS");
+		return;
+	case PR_SET_MM: /* prctl_set_mm(); a map needs nothing */
+		if (call->args[1] != PR_SET_MM_MAP && call->args[1] != PR_SET_MM_MAP_SIZE)
+			need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "PR_SET_MM");
+		return;
+	case PR_SET_IO_FLUSHER:
+		need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "PR_SET_IO_FLUSHER");
+		return;
+	case PR_SET_SECCOMP:
+		if (call->args[1] == 2) /* SECCOMP_MODE_FILTER */
+			need_filter(needs);
+		return;
+	default:
+		return;
+	}
+}
+
+/* can_nice() in kernel/sched/syscalls.c: may thread tid get this nice value? */
+static void need_nice(struct needs *needs, pid_t tid, int nice)
+{
+	struct rlimit limit;
+
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	errno = 0;
+	int current = getpriority(PRIO_PROCESS, (id_t)tid);
+	if (errno || nice >= current || prlimit(tid, RLIMIT_NICE, NULL, &limit) < 0)
+		return;
+	if ((rlim_t)(20 - nice) > limit.rlim_cur)
+		need_add(needs, CAP_BIT(CAP_SYS_NICE), "a higher priority");
+}
+
+void rule_nice(struct needs *needs)
+{
+	pid_t tid = needs->call->tid;
+
+	errno = 0;
+	int current = getpriority(PRIO_PROCESS, (id_t)tid);
+	int64_t wanted = (int64_t)current + call_int(needs->call, 0);
+	if (!errno)
+		need_nice(needs, tid, wanted < -20 ? -20 : wanted > 19 ? 19 : (int)wanted);
+}
+
+/* The thread that a pid argument means, 0 being the caller. */
+static pid_t thread_target(const struct call *call, int pid)
+{
+	return pid == 0 ? call->tid : call_target(call, pid);
+}
+
+/* check_same_owner(), set_one_prio_perm(): the caller's euid is one of the target's two. */
+static void need_same_owner(struct needs *needs, pid_t target)
+{
+	uid_t euid = needs->call->creds->euid;
+	struct creds its = { .groups = NULL };
+
+	if (!target_creds(target, &its))
+		return;
+	if (euid != its.euid && euid != its.ruid)
+		need_add(needs, CAP_BIT(CAP_SYS_NICE), "another user's process");
+	creds_release(&its);
+}
+
+void rule_setpriority(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	pid_t target = thread_target(call, call_int(call, 1));
+
+	if (call_int(call, 0) != PRIO_PROCESS || !target)
+		return;
+	need_same_owner(needs, target);
+	need_nice(needs, target, call_int(call, 2));
+}
+
+void rule_sched_setaffinity(struct needs *needs)
+{
+	need_same_owner(needs, thread_target(needs->call, call_int(needs->call, 0)));
+}
+
+/* user_check_sched_setscheduler() in kernel/sched/syscalls.c. */
+static void need_policy(struct needs *needs, pid_t target, int policy, unsigned int priority)
+{
+	struct sched_param old = { 0 };
+	struct rlimit limit = { 0, 0 };
+	int current = sched_getscheduler(target);
+
+	if (current < 0 || sched_getparam(target, &old) < 0 ||
+	    prlimit(target, RLIMIT_RTPRIO, NULL, &limit) < 0)
+		return;
+	current &= ~SCHED_RESET_ON_FORK;
+	bool deadline = policy == 6 /* SCHED_DEADLINE */;
+	bool realtime = policy == SCHED_FIFO || policy == SCHED_RR;
+	bool enters = realtime && policy != current && !limit.rlim_cur;
+	bool raises = realtime && (int)priority > old.sched_priority && priority > limit.rlim_cur;
+	if (deadline || enters || raises)
+		need_add(needs, CAP_BIT(CAP_SYS_NICE), "a real-time policy");
+}
+
+/* The first version of struct sched_attr: linux/sched/types.h clashes with sched.h. */
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+/* sched_setscheduler(2), sched_setparam(2) and sched_setattr(2). */
+void rule_sched_setattr(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	pid_t target = thread_target(call, call_int(call, 0));
+	struct attributes attr = { 0 };
+	int32_t priority = 0;
+
+	if (!target)
+		return;
+	need_same_owner(needs, target);
+	if (strcmp(call->name, "sched_setattr") == 0) {
+		if (tracee_read(call->tid, call->args[1], &attr, sizeof attr) < 0)
+			return;
+		need_policy(needs, target, (int)attr.policy, attr.priority);
+		if (attr.policy == SCHED_OTHER || attr.policy == SCHED_BATCH)
+			need_nice(needs, target, attr.nice);
+		return;
+	}
+	bool with_policy = strcmp(call->name, "sched_setscheduler") == 0;
+	int policy = with_policy ? call_int(call, 1) : sched_getscheduler(target);
+	if (tracee_read(call->tid, call->args[with_policy ? 2 : 1], &priority, sizeof priority) ==
+	    0)
+		need_policy(needs, target, policy & ~SCHED_RESET_ON_FORK, (unsigned int)priority);
+}
+
+/* ioprio_check_cap() and set_task_ioprio() in block/. */
+void rule_ioprio_set(struct needs *needs)
+{
+	const struct call *call = needs->call;
+
+	if (IOPRIO_PRIO_CLASS(call_u32(call, 2)) == IOPRIO_CLASS_RT)
+		need_add(needs, CAP_BIT(CAP_SYS_NICE) | CAP_BIT(CAP_SYS_ADMIN),
+			 "real-time I/O priority");
+	if (call_int(call, 0) == IOPRIO_WHO_PROCESS)
+		need_same_owner(needs, thread_target(call, call_int(call, 1)));
+}
+
+static bool read_limit(const struct call *call, uint64_t address, bool is_64bit, uint64_t *ret_hard)
+{
+	uint64_t words[2];
+
+	if (is_64bit ? tracee_read(call->tid, address, words, sizeof words) < 0
+		     : !call_words(call, address, words, 2))
+		return false;
+	*ret_hard = words[1];
+	/* COMPAT_RLIM_INFINITY */
+	if (!is_64bit && call->abi->word == 4 && *ret_hard == UINT32_MAX)
+		*ret_hard = RLIM_INFINITY;
+	return true;
+}
+
+/* do_prlimit() and check_prlimit_permission() in kernel/sys.c. */
+void rule_setrlimit(struct needs *needs)
+{
+	const struct call *call = needs->call;
+	bool with_pid = strcmp(call->name, "prlimit64") == 0;
+	int first = with_pid ? 1 : 0;
+	pid_t target = with_pid ? thread_target(call, call_int(call, 0)) : call->tid;
+	struct creds its = { .groups = NULL };
+	struct rlimit old;
+	uint64_t hard;
+
+	if (with_pid && target != call->tid && target_creds(target, &its)) {
+		if (!same_ids(&its, call->creds->ruid, call->creds->rgid))
+			need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "another user's process");
+		creds_release(&its);
+	}
+	if (!target || !call->args[first + 1] ||
+	    !read_limit(call, call->args[first + 1], with_pid, &hard) ||
+	    prlimit(target, (enum __rlimit_resource)call_int(call, first), NULL, &old) < 0)
+		return;
+	if (hard > old.rlim_max)
+		need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "a higher hard limit");
+}
