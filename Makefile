@@ -126,8 +126,9 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (clang)
 	$(Q)$(MAKE) --no-print-directory $(jobs) CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
 	$(Q)for f in $(fuzzers); do mkdir -p build/corpus/$$f && \
 		$(F)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			$$(ls tests/fuzz/$${f#fuzz_}.dict 2>/dev/null | sed 's/^/-dict=/') \
 			-artifact_prefix=build/corpus/$$f- build/corpus/$$f \
-			$$(ls -d tests/fuzz/corpus/$${f#fuzz_} 2>/dev/null) || exit 1; done
+			tests/fuzz/corpus/$${f#fuzz_} || exit 1; done
 fuzzers: $(replays)
 cover: ## line coverage of the unit, golden and e2e suites (gcov)
 	$(Q)rm -rf build/cover
