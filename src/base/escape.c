@@ -9,15 +9,11 @@ static size_t utf8_length(const unsigned char *bytes, size_t length)
 		unsigned char first, last, low, high;
 		size_t length;
 	} rows[] = {
-		{0x00,  0x7f, 0x00, 0x00, 1},
-                { 0xc2, 0xdf, 0x80, 0xbf, 2},
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3},
-                { 0xe1, 0xec, 0x80, 0xbf, 3},
-		{ 0xed, 0xed, 0x80, 0x9f, 3},
-                { 0xee, 0xef, 0x80, 0xbf, 3},
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4},
-                { 0xf1, 0xf3, 0x80, 0xbf, 4},
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4},
+		{ 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -86,9 +82,9 @@ struct placeholder {
 static const struct placeholder *find_placeholder(const char *word, size_t length)
 {
 	static const struct placeholder rows[] = {
-		{"pid",    "@{pid}" },
-		{ "tid",   "@{tid}" },
-		{ "pids",  "@{pids}"},
+		{ "pid", "@{pid}" },
+		{ "tid", "@{tid}" },
+		{ "pids", "@{pids}" },
 		{ "inode", "[0-9]*" },
 	};
 
@@ -140,7 +136,7 @@ bool escape_next(const char **text, unsigned char *ret_byte, const char **ret_wo
 		return true;
 	}
 	if (at[1] == 'x') {
-		*ret_byte = (unsigned char)(hex_value(at[2]) << 4 | hex_value(at[3]));
+		*ret_byte = (unsigned char)(hex_value(at[2]) * 16 + hex_value(at[3]));
 	} else {
 		*ret_word = at + 2;
 		*ret_length = n - 3;

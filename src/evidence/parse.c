@@ -88,7 +88,7 @@ static int check_keys(const struct reader *reader, json_t *object, const char *c
 		      size_t count, const char *what)
 {
 	const char *key;
-	json_t *value;
+	json_t *value = NULL;
 
 	json_object_foreach(object, key, value) if (!is_listed(key, keys, count)) return refuse(
 		reader, "unknown %s \"%s\"", what, key);
@@ -98,7 +98,7 @@ static int check_keys(const struct reader *reader, json_t *object, const char *c
 static int get_text(const struct reader *reader, const json_t *object, const char *key,
 		    const char **ret_text)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (get(reader, object, key, JSON_STRING, &value) < 0)
 		return -1;
@@ -116,7 +116,7 @@ static int get_text(const struct reader *reader, const json_t *object, const cha
 static int copy_text(const struct reader *reader, const json_t *object, const char *key,
 		     char **ret_text)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (get_text(reader, object, key, &text) < 0)
 		return -1;
@@ -127,7 +127,7 @@ static int copy_text(const struct reader *reader, const json_t *object, const ch
 static int get_bool(const struct reader *reader, const json_t *object, const char *key,
 		    bool *ret_value)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (get(reader, object, key, JSON_TRUE, &value) < 0)
 		return -1;
@@ -149,7 +149,7 @@ static int get_count(const struct reader *reader, const json_t *value, const cha
 
 static int read_id(const struct reader *reader, const json_t *object, struct evidence_run *run)
 {
-	const char *id;
+	const char *id = NULL;
 
 	if (get_text(reader, object, "id", &id) < 0)
 		return -1;
@@ -161,7 +161,7 @@ static int read_id(const struct reader *reader, const json_t *object, struct evi
 
 static int read_command(const struct reader *reader, const json_t *object, struct evidence_run *run)
 {
-	json_t *array;
+	json_t *array = NULL;
 
 	if (get(reader, object, "command", JSON_ARRAY, &array) < 0)
 		return -1;
@@ -194,12 +194,12 @@ static int read_outcome(const struct reader *reader, const json_t *object, struc
 		const char *word;
 		enum outcome outcome;
 	} rows[] = {
-		{"unknown",   OUTCOME_UNKNOWN },
-		{ "exited",   OUTCOME_EXITED  },
-		{ "signaled", OUTCOME_SIGNALED},
-		{ "stopped",  OUTCOME_STOPPED },
+		{ "unknown", OUTCOME_UNKNOWN },
+		{ "exited", OUTCOME_EXITED },
+		{ "signaled", OUTCOME_SIGNALED },
+		{ "stopped", OUTCOME_STOPPED },
 	};
-	json_t *outcome, *value = NULL;
+	json_t *outcome = NULL, *value = NULL;
 
 	if (get(reader, object, "outcome", JSON_OBJECT, &outcome) < 0)
 		return -1;
@@ -225,7 +225,7 @@ static int read_outcome(const struct reader *reader, const json_t *object, struc
 static int read_notes(const struct reader *reader, const json_t *object, const char *key,
 		      struct evidence_note **notes, size_t *note_count)
 {
-	json_t *map, *value;
+	json_t *map = NULL, *value;
 	const char *kind;
 	uint64_t count = 0;
 
@@ -302,7 +302,7 @@ static int check_ids(struct reader *reader, const struct evidence *evidence)
 
 static int read_runs(struct reader *reader, const json_t *root, struct evidence *evidence)
 {
-	json_t *array;
+	json_t *array = NULL;
 
 	if (get(reader, root, "runs", JSON_ARRAY, &array) < 0)
 		return -1;
@@ -320,7 +320,7 @@ static int read_counts(const struct reader *reader, const json_t *object, size_t
 		       uint64_t *counts)
 {
 	uint64_t any = 0;
-	json_t *array;
+	json_t *array = NULL;
 
 	if (get(reader, object, "counts", JSON_ARRAY, &array) < 0)
 		return -1;
@@ -361,7 +361,7 @@ static int read_fact(const struct reader *reader, json_t *object, enum fact_kind
 static int read_facts(struct reader *reader, const json_t *root, enum fact_kind kind,
 		      struct evidence *evidence)
 {
-	json_t *array;
+	json_t *array = NULL;
 
 	reader->section = NULL;
 	if (get(reader, root, fact_descs[kind].section, JSON_ARRAY, &array) < 0)
@@ -388,7 +388,7 @@ static bool is_newer(const char *schema)
 
 static int check_schema(const struct reader *reader, json_t *root)
 {
-	const char *schema;
+	const char *schema = NULL;
 
 	if (!json_is_object(root))
 		return refuse(reader, "this is %s, not evidence", type_name(root));
