@@ -388,7 +388,7 @@ static bool is_newer(const char *schema)
 
 static int check_schema(const struct reader *reader, json_t *root)
 {
-	const char *schema = NULL;
+	const char *schema = "";
 
 	if (!json_is_object(root))
 		return refuse(reader, "this is %s, not evidence", type_name(root));

@@ -22,28 +22,28 @@ static void test_text(void **state)
 	static const struct {
 		const char *bytes, *text;
 	} rows[] = {
-		{"",					""			    },
-		{ "/usr/bin/env a\"b'$*",                   "/usr/bin/env a\"b'$*"        },
-		{ "a\nb\tc\033[31m\177",                    "a\\x0ab\\x09c\\x1b[31m\\x7f" },
-		{ "back\\slash",                            "back\\x5cslash"              },
-		{ "\\{pid}",				"\\x5c{pid}"                  },
+		{ "", "" },
+		{ "/usr/bin/env a\"b'$*", "/usr/bin/env a\"b'$*" },
+		{ "a\nb\tc\033[31m\177", "a\\x0ab\\x09c\\x1b[31m\\x7f" },
+		{ "back\\slash", "back\\x5cslash" },
+		{ "\\{pid}", "\\x5c{pid}" },
 		{ "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7",
-                 "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7"                                 },
-		{ "\xc2\x80\xc2\x9f\xc2\xa0",               "\\xc2\\x80\\xc2\\x9f\xc2\xa0"},
+		  "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7" },
+		{ "\xc2\x80\xc2\x9f\xc2\xa0", "\\xc2\\x80\\xc2\\x9f\xc2\xa0" },
 		{ "\xe2\x80\x8e\xe2\x80\xae\xe2\x80\xaf",
-                 "\\xe2\\x80\\x8e\\xe2\\x80\\xae\xe2\x80\xaf"                             },
+		  "\\xe2\\x80\\x8e\\xe2\\x80\\xae\xe2\x80\xaf" },
 		{ "\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa",
-                 "\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa"                             },
- /* not UTF-8: lone and missing continuation, overlong, surrogate, above U+10FFFF */
-		{ "\x80",				   "\\x80"                       },
-		{ "\xc3",				   "\\xc3"                       },
-		{ "\xc3z",				  "\\xc3z"                      },
-		{ "\xc0\xaf",			       "\\xc0\\xaf"                  },
-		{ "\xe0\x9f\xbf",                           "\\xe0\\x9f\\xbf"             },
-		{ "\xed\xa0\x80",                           "\\xed\\xa0\\x80"             },
-		{ "\xf4\x90\x80\x80",                       "\\xf4\\x90\\x80\\x80"        },
-		{ "\xf0\x9f\x90",                           "\\xf0\\x9f\\x90"             },
-		{ "\xfe\xff",			       "\\xfe\\xff"                  },
+		  "\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa" },
+		/* not UTF-8: lone and missing continuation, overlong, surrogate, above U+10FFFF */
+		{ "\x80", "\\x80" },
+		{ "\xc3", "\\xc3" },
+		{ "\xc3z", "\\xc3z" },
+		{ "\xc0\xaf", "\\xc0\\xaf" },
+		{ "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
+		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
+		{ "\xf0\x9f\x90", "\\xf0\\x9f\\x90" },
+		{ "\xfe\xff", "\\xfe\\xff" },
 	};
 
 	(void)state;
@@ -122,21 +122,21 @@ static void test_apparmor(void **state)
 	static const struct {
 		const char *text, *name;
 	} rows[] = {
-		{"/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6"                                  },
-		{ "/a b",			       "\"/a\\040b\""							 },
-		{ "/a*?[]{}^@",                         "\"/a\\052\\077\\133\\135\\173\\175\\136\\100\""                       },
-		{ "/\"\\x5c\\x0a\\xff",                 "\"/\\042\\134\\012\\377\""                                            },
-		{ "/\xc3\xa9",                          "\"/\\303\\251\""						      },
-		{ "/a,#=()<>$!~'`;&|%:+",               "\"/a\\054\\043\\075\\050\\051\\074\\076\\044\\041\\176"
-					  "\\047\\140\\073\\046\\174\\045\\072\\053\""},
-		{ "/proc/\\{pid}/fd/",                  "@{PROC}/@{pid}/fd/"                                                   },
-		{ "/proc/\\{pids}/task/\\{tid}/a b",    "\"@{PROC}/@{pids}/task/@{tid}/a\\040b\""                              },
-		{ "/proc/self",                         "/proc/self"							   },
-		{ "/tmp/#\\{inode}",                    "\"/tmp/\\043[0-9]*\""                                                 },
-		{ "/\\x5c{pid}",                        "\"/\\134\\173pid\\175\""                                              },
-		{ "@{HOME}",                            "\"\\100\\173HOME\\175\""                                              },
-		{ "\\x00",			      "\"\\000\""							    },
-		{ "",				   "\"\""								 },
+		{ "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6" },
+		{ "/a b", "\"/a\\040b\"" },
+		{ "/a*?[]{}^@", "\"/a\\052\\077\\133\\135\\173\\175\\136\\100\"" },
+		{ "/\"\\x5c\\x0a\\xff", "\"/\\042\\134\\012\\377\"" },
+		{ "/\xc3\xa9", "\"/\\303\\251\"" },
+		{ "/a,#=()<>$!~'`;&|%:+", "\"/a\\054\\043\\075\\050\\051\\074\\076\\044\\041\\176"
+					  "\\047\\140\\073\\046\\174\\045\\072\\053\"" },
+		{ "/proc/\\{pid}/fd/", "@{PROC}/@{pid}/fd/" },
+		{ "/proc/\\{pids}/task/\\{tid}/a b", "\"@{PROC}/@{pids}/task/@{tid}/a\\040b\"" },
+		{ "/proc/self", "/proc/self" },
+		{ "/tmp/#\\{inode}", "\"/tmp/\\043[0-9]*\"" },
+		{ "/\\x5c{pid}", "\"/\\134\\173pid\\175\"" },
+		{ "@{HOME}", "\"\\100\\173HOME\\175\"" },
+		{ "\\x00", "\"\\000\"" },
+		{ "", "\"\"" },
 	};
 
 	(void)state;
