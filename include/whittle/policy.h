@@ -12,8 +12,8 @@
 struct policy_options {
 	const char *runtime;           /* any, runc, crun, none */
 	const char *no_new_privileges; /* any, on, off: which start the floor is for */
-	const char *name;              /* AppArmor profile name */
-	const char *attach;            /* executable the AppArmor profile attaches to, or NULL */
+	const char *name;              /* AppArmor profile name; NULL: whittle-PROGRAM */
+	const char *attach;            /* evidence text: the executable to attach to, or NULL */
 };
 
 /* Reasons: sorted unique lines of evidence text. */
@@ -57,8 +57,7 @@ enum apparmor_class {
 struct apparmor_rule {
 	enum apparmor_class class;
 	bool owner;
-	char *perms;  /* "rwk", "mrix"; for signal and ptrace "send", "trace"; unix "(bind, listen)"
-		       */
+	char *perms;  /* "rwk", "mrix"; signal and ptrace "send, receive"; unix "(bind, listen)" */
 	char *name;   /* evidence text: file, new link, mount point, capability, family */
 	char *target; /* evidence text: link's old name, mount source, socket type, signal peer, or
 			 "" */
@@ -81,7 +80,10 @@ struct policy {
 	bool complete;           /* every run lost nothing and ended as expected */
 };
 
-/* Evidence -> policy; *ret_policy is freed by policy_free(). */
+/*
+ * Evidence -> policy; *ret_policy is freed by policy_free(). Options that are NULL are "any", no
+ * attachment, and a name made from the program. An unknown runtime or start is an ERROR_INPUT.
+ */
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err);
 void policy_free(struct policy *policy);

@@ -136,6 +136,32 @@ static void derive_programs(const struct evidence *evidence, struct policy *poli
 	reasons_sort(&policy->programs);
 }
 
+/*
+ * A name for the AppArmor profile: profiles of two programs must not replace each other when both
+ * are loaded, so it is the base name of the file that the (bytewise first) run began with.
+ */
+static char *default_name(const struct evidence *evidence)
+{
+	static const char safe[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_EXEC, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+		const char *slash = strrchr(field[EXEC_PATH], '/');
+
+		if (*field[EXEC_BY] || !slash || !slash[1])
+			continue;
+		char *name = xasprintf("whittle-%.64s", slash + 1);
+		for (char *c = name; *c; c++)
+			if (!strchr(safe, *c))
+				*c = '_';
+		return name;
+	}
+	return xstrdup("whittle");
+}
+
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err)
 {
@@ -144,7 +170,7 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.runtime = xstrdup(options->runtime ? options->runtime : "any");
 	policy->options.no_new_privileges =
 		xstrdup(options->no_new_privileges ? options->no_new_privileges : "any");
-	policy->options.name = xstrdup(options->name ? options->name : "whittle");
+	policy->options.name = options->name ? xstrdup(options->name) : default_name(evidence);
 	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
 	derive_completeness(evidence, policy);
 	derive_programs(evidence, policy);

@@ -103,7 +103,10 @@ static void note_bus(struct policy *policy, const char *path)
 
 static char *describe(const struct fact *fact)
 {
-	return xasprintf("%s by %s", fact->field[PATH_ACCESS], fact->field[PATH_PROGRAM]);
+	const char *program = fact->field[PATH_PROGRAM];
+
+	/* The exec that begins a run is nobody's. */
+	return xasprintf("%s%s%s", fact->field[PATH_ACCESS], *program ? " by " : "", program);
 }
 
 static void add_link(struct drafts *drafts, const struct fact *fact, bool owner)

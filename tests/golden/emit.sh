@@ -85,5 +85,5 @@ attached=$(emit apparmor --name x --attach "$T/prog ram" "$good" | grep '^profil
 t_is "--attach quotes" "$attached" \
 	"profile x \"${T}/prog\\040ram\" flags=(attach_disconnected,mediate_deleted) {"
 t_is "nothing is attached unless asked" "$(emit apparmor "$good" | grep '^profile')" \
-	"profile whittle flags=(attach_disconnected,mediate_deleted) {"
+	"profile whittle-true flags=(attach_disconnected,mediate_deleted) {"
 t_end
