@@ -1,7 +1,460 @@
-/* Private to the room: shared by observe.c and the decoders in args.c. */
+/* Private to the room: the state of an observer, and what observe.c and the decoders share. */
 #ifndef OBSERVE_OBSERVE_H
 #define OBSERVE_OBSERVE_H
 
 #include <observe/capable.h>
+#include <whittle/escape.h>
+
+/* Out of memory ends the process in xcalloc(), so uthash never sees it. */
+#define uthash_malloc(size) xcalloc(1, (size))
+#include <uthash.h>
+
+/* What an argument is. A kind of a row that no register of the ABI matches is said in args.c. */
+enum arg_kind {
+	ARG_NONE,
+	ARG_FD,
+	ARG_DIRFD, /* of the path behind it */
+	ARG_PATH,
+	ARG_PATH_OR_EMPTY, /* "" is the descriptor itself without a flag: readlinkat(2) */
+	ARG_PATH_OR_NULL,  /* no path at all if NULL */
+	ARG_STRING,        /* no path */
+	ARG_PTR,
+	ARG_SIZE,
+	ARG_U64, /* 64 bits: two registers where ABI_SPLIT64 */
+	ARG_VALUE,
+	ARG_FLAGS,
+	ARG_UID,
+	ARG_GID,
+	ARG_PID,
+	ARG_ID,
+	ARG_DEVICE,
+	ARG_SIGNO,
+	ARG_ACCESS_MODE,
+	ARG_CREATE_MODE,
+	ARG_OPEN_FLAGS,
+	ARG_OPEN_HOW,
+	ARG_AT_FLAGS,
+	ARG_UNLINK_FLAGS,
+	ARG_UMOUNT_FLAGS,
+	ARG_MARK_FLAGS,
+	ARG_MOVE_FLAGS,
+	ARG_PICK_FLAGS,
+	ARG_WATCH_MASK,
+	ARG_RENAME_FLAGS,
+	ARG_MAP_FLAGS,
+	ARG_MOUNT_FLAGS,
+	ARG_SOCKADDR,
+	ARG_MSGHDR,
+	ARG_MSGHDRS,
+	ARG_SOCKET_TYPE,
+	ARG_PROTOCOL,
+	ARG_CLONE_ARGS,
+	/* From here on the values are facts of their own (FACT_ARGUMENT). */
+	ARG_FAMILY,
+	ARG_CLONE_FLAGS,
+	ARG_UNSHARE_FLAGS,
+	ARG_NS_FLAGS,
+	ARG_PROT,
+	ARG_PERSONALITY,
+	ARG_PRCTL,
+	ARG_PTRACE_REQUEST,
+	ARG_BPF,
+	ARG_KEYCTL,
+	ARG_SECCOMP_OP,
+	ARG_IOCTL,
+	ARG_FCNTL,
+	ARG_LEVEL,
+	ARG_OPTION,
+	ARG_MADVISE,
+	ARG_RLIMIT,
+	ARG_ARCH_PRCTL,
+	ARG_URING_OP,
+	ARG_MODE,
+	ARG_SIGNAL,
+	ARG_CALL, /* which call socketcall(2) or ipc(2) makes */
+	ARG_KINDS
+};
+
+/* When a row's paths are walked, and what else is special about the call. */
+enum syscall_flag {
+	ON_ENTRY = 1 << 0, /* the call changes what its path means: read before */
+	FOLLOWS =
+		1 << 1, /* a symlink as last component is followed, unless a flag says otherwise */
+	CAPS = 1 << 2,  /* rules of capable.c may speak of it */
+	CREDS = 1 << 3, /* it changes credentials */
+	NO_RESULT = 1 << 4 /* never returns, or returns another call's value */
+};
+
+/* The accesses of fact.h, in its order. */
+enum access {
+	ACCESS_NONE,
+	ACCESS_READ,
+	ACCESS_WRITE,
+	ACCESS_APPEND,
+	ACCESS_CREATE,
+	ACCESS_TRUNCATE,
+	ACCESS_DELETE,
+	ACCESS_RENAME_FROM,
+	ACCESS_RENAME_TO,
+	ACCESS_EXCHANGE,
+	ACCESS_LINK,
+	ACCESS_SYMLINK,
+	ACCESS_MKDIR,
+	ACCESS_RMDIR,
+	ACCESS_MKNOD,
+	ACCESS_CHMOD,
+	ACCESS_CHOWN,
+	ACCESS_XATTR,
+	ACCESS_EXEC,
+	ACCESS_MAP_EXEC,
+	ACCESS_LOCK,
+	ACCESS_LOCK_WRITE,
+	ACCESS_CONNECT,
+	ACCESS_BIND,
+	ACCESS_STAT,
+	ACCESS_LIST,
+	ACCESS_CHDIR,
+	/* Of rows that make two accesses. */
+	ACCESS_SWAP,
+	ACCESS_USELIB
+};
+
+enum topic {
+	TOPIC_NONE,
+	TOPIC_ACCEPT,
+	TOPIC_BIND,
+	TOPIC_CHROOT,
+	TOPIC_CLONE,
+	TOPIC_CLONE3,
+	TOPIC_CONNECT,
+	TOPIC_CREATE,
+	TOPIC_EXEC,
+	TOPIC_FCNTL,
+	TOPIC_FD,
+	TOPIC_FLOCK,
+	TOPIC_FSOPEN,
+	TOPIC_KILL,
+	TOPIC_KILL_PIDFD,
+	TOPIC_KILL_THREAD,
+	TOPIC_LINK,
+	TOPIC_LISTEN,
+	TOPIC_MMAP,
+	TOPIC_MOUNT,
+	TOPIC_MOUNT_FD,
+	TOPIC_MOUNT_PATH,
+	TOPIC_MOVE_MOUNT,
+	TOPIC_MPROTECT,
+	TOPIC_OPEN,
+	TOPIC_PATH,
+	TOPIC_PIVOT_ROOT,
+	TOPIC_PRCTL,
+	TOPIC_PTRACE,
+	TOPIC_PTRACE_PID,
+	TOPIC_PTRACE_PIDFD,
+	TOPIC_RENAME,
+	TOPIC_SENDMMSG,
+	TOPIC_SENDMSG,
+	TOPIC_SENDTO,
+	TOPIC_SETNS,
+	TOPIC_SOCKET,
+	TOPIC_UMOUNT,
+	TOPIC_UNSHARE,
+	TOPIC_URING,
+	TOPICS
+};
+
+#define ARGS 6
+
+/* One row of syscalls.def. */
+struct syscall_desc {
+	const char *name;
+	unsigned int flags;
+	enum access access; /* of its path, or of its first descriptor */
+	enum topic topic;
+	unsigned char args[ARGS]; /* enum arg_kind */
+};
+
+/* The table, sorted by name (strcmp), and the row of a name or NULL. */
+extern const struct syscall_desc syscall_descs[];
+extern const size_t syscall_desc_count;
+const struct syscall_desc *syscall_desc_find(const char *name);
+
+/* An executable identity; one for each name, so that pointers compare. */
+struct program {
+	char *name; /* evidence text */
+	/* What FACT_PROGRAM said last, and of which file. */
+	char *loader;
+	char *privilege;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;
+	UT_hash_handle hh;
+};
+
+struct process {
+	pid_t tgid;
+	struct program *program;
+	unsigned int threads;
+	UT_hash_handle hh;
+};
+
+/* A call by (ABI, number): its name and row are looked up once. */
+struct known_call {
+	struct {
+		const struct abi *abi;
+		uint64_t nr;
+	} key;
+	char *name;
+	const struct syscall_desc *row; /* NULL: not in the table */
+	UT_hash_handle hh;
+};
+
+/* A path argument of a call under way: the tracee's string, and where it leads once walked. */
+struct operand {
+	int dirfd;
+	unsigned int flags; /* enum path_flag */
+	bool is_fd;         /* no string: the object behind dirfd */
+	int read_error;     /* errno of reading the string, or 0 */
+	struct buf string;
+	bool walked;
+	int walk; /* what path_walk() returned */
+};
+
+#define OPERANDS 2
+
+/* A thread, and the call it is in. */
+struct thread {
+	pid_t tid;
+	struct process *process;
+	struct creds creds;
+	bool creds_known;
+	/* the call */
+	bool in_call;
+	struct known_call *known;
+	const struct syscall_desc *row; /* of the call inside, for socketcall(2) and ipc(2) */
+	const struct abi *abi;
+	uint64_t raw[ARGS];  /* as in the registers */
+	uint64_t args[ARGS]; /* one an argument of the row */
+	struct operand operands[OPERANDS];
+	struct path paths[OPERANDS];
+	size_t operand_count;
+	struct capable_need needs[CAPABLE_MAX];
+	size_t need_count;
+	bool needs_judged;
+	struct buf text;  /* what a decoder's enter() keeps for leave() */
+	struct buf other; /* likewise */
+	uint64_t value;   /* likewise */
+	const char *word; /* likewise; constant */
+	UT_hash_handle hh;
+};
+
+#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT, include/linux/threads.h */
+
+struct seen_call;
+struct seen_site;
+struct seen_argument;
+
+struct observer {
+	const struct fact_sink *sink;
+	unsigned int flags;
+	struct stacks *stacks;
+	struct program *programs;
+	struct process *processes;
+	struct thread *threads;
+	struct known_call *calls;
+	struct seen_call *seen_calls;
+	struct seen_site *seen_sites;
+	struct seen_argument *seen_arguments;
+	unsigned char *pids; /* a bit for each process id that the workload ever had */
+	bool started;        /* the workload's own image runs */
+	bool listening;
+	bool privileged; /* whittle holds CAP_SYS_PTRACE */
+};
+
+/* How a call ended, for the decoders' leave(). */
+struct outcome {
+	bool ok;       /* it succeeded */
+	bool checked;  /* ok, or it failed behind the check of the LSM: see args.c */
+	bool unknown;  /* its thread died in it: ok and checked are false */
+	int64_t value; /* result; -errno if it failed */
+};
+
+/*
+ * The decoders of a topic. enter() is called before the call has an effect, leave() behind it, also
+ * if it failed or its thread died. Either may be NULL.
+ */
+struct topic_desc {
+	void (*enter)(struct observer *observer, struct thread *thread);
+	void (*leave)(struct observer *observer, struct thread *thread,
+		      const struct outcome *outcome);
+};
+extern const struct topic_desc topic_descs[TOPICS];
+
+/* ---- observe.c ---- */
+
+/* Puts a fact with these fields (missing ones: "") into the sink. */
+#define emit_fact(observer, fact_kind, ...)                                                        \
+	emit_fields((observer), &(struct fact){ .kind = (fact_kind), .field = { __VA_ARGS__ } })
+/* NULL fields become "". */
+void emit_fields(struct observer *observer, struct fact *fact);
+
+/* Count a loss or a limitation; kind is a constant (see struct fact_sink). */
+void emit_loss(struct observer *observer, const char *kind);
+void emit_limitation(struct observer *observer, const char *kind);
+
+struct thread *thread_find(const struct observer *observer, pid_t tid);
+/* The name of its program: evidence text, borrowed, never NULL. */
+const char *thread_program(const struct thread *thread);
+/* Its credentials before the call it is in, read when first asked for; NULL if they cannot be. */
+const struct creds *thread_creds(struct thread *thread);
+
+/* ---- args.c ---- */
+
+/* Fills thread->args from the registers, in the order of the row (64-bit arguments joined). */
+void args_normalise(struct thread *thread);
+/* Replaces socketcall(2) and ipc(2) by the call inside: row and args. */
+void args_unwrap(struct thread *thread);
+/* The facts of the arguments of the outer call. */
+void args_record(struct observer *observer, struct thread *thread);
+void args_forget(struct observer *observer); /* frees seen_arguments */
+/* A value of an argument that is no register: index is its name ("flags"). */
+void args_record_value(struct observer *observer, struct thread *thread, const char *index,
+		       uint64_t value);
+/* The index of the first argument of that kind in the row, or -1. */
+int args_index(const struct syscall_desc *row, enum arg_kind kind);
+/* Its value, or 0. */
+uint64_t args_value(const struct thread *thread, enum arg_kind kind);
+/* What a result says; see the table there. */
+struct outcome args_outcome(int64_t result);
+/* Rings carry calls that no tracer sees. */
+void uring_leave(struct observer *, struct thread *, const struct outcome *);
+/* Evidence text of a result: "ok", an errno's name, "restart"; appended. */
+void args_result_name(int64_t result, struct buf *out);
+
+/* ---- access.c: paths ---- */
+
+extern const char *const access_words[];
+
+/* Reads the strings of the row's path arguments; no walk yet. */
+void operands_read(struct thread *thread);
+void operands_release(struct thread *thread);
+void operands_walk_all(struct thread *thread);
+/*
+ * The path of an operand, walked when first asked for. NULL, and a loss, if it could not be
+ * told; its name is NULL for an object without one.
+ */
+const struct path *operand_path(struct observer *observer, struct thread *thread, size_t index);
+
+/* Is the object of that uid the thread's own? */
+enum owner { OWNER_SELF, OWNER_OTHER, OWNER_UNKNOWN };
+enum owner owner_of(struct thread *thread, uid_t uid);
+/* A path fact; nothing if name is NULL. target may be NULL. */
+void emit_path(struct observer *observer, struct thread *thread, const char *name,
+	       enum access access, enum owner owner, const char *target);
+/* The same for a descriptor of the thread; a loss if it cannot be told. */
+void emit_fd(struct observer *observer, struct thread *thread, int fd, enum access access);
+/* The access words of an open; list instead of read for a directory. Returns how many. */
+size_t access_of_open(uint64_t flags, bool directory, enum access words[4]);
+
+void path_leave(struct observer *, struct thread *, const struct outcome *);
+void fd_leave(struct observer *, struct thread *, const struct outcome *);
+void create_leave(struct observer *, struct thread *, const struct outcome *);
+void open_enter(struct observer *, struct thread *);
+void open_leave(struct observer *, struct thread *, const struct outcome *);
+void rename_leave(struct observer *, struct thread *, const struct outcome *);
+void link_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- lock.c: locks and executable mappings ---- */
+
+void flock_leave(struct observer *, struct thread *, const struct outcome *);
+void fcntl_enter(struct observer *, struct thread *);
+void fcntl_leave(struct observer *, struct thread *, const struct outcome *);
+void mmap_leave(struct observer *, struct thread *, const struct outcome *);
+void mprotect_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- exec.c ---- */
+
+/* The name of the image that tid runs, as evidence text; appended. -1 if it cannot be told. */
+int exec_name(pid_t tid, pid_t tgid, struct buf *out);
+void exec_leave(struct observer *, struct thread *, const struct outcome *);
+/*
+ * A new image: FACT_EXEC and FACT_PROGRAM. by is the program that called execve, "" for whittle.
+ * before: the credentials before the call, or NULL.
+ */
+void exec_done(struct observer *observer, struct thread *thread, const char *by,
+	       const struct creds *before);
+/* The interpreter that a "#!" line names: its start, and *ret_length; NULL if it is none. */
+const char *exec_interpreter(const char *head, size_t length, size_t *ret_length);
+
+/* ---- socket.c ---- */
+
+/* What an address says, in evidence text. */
+struct address {
+	int family;      /* AF_*; -1: none */
+	struct buf text; /* class, path, "@name", "unnamed" */
+	struct buf port;
+	bool is_path; /* text is a path as the program gave it */
+};
+/* Decodes the length bytes of a struct sockaddr; out's buffers are appended to. */
+void socket_address(const void *bytes, size_t length, struct address *out);
+/* AppArmor's words; decimal for unknown ones, written into scratch. */
+const char *socket_family_name(int family, char scratch[16]);
+const char *socket_type_name(int type, char scratch[16]);
+
+void socket_leave(struct observer *, struct thread *, const struct outcome *);
+void address_enter(struct observer *, struct thread *);
+void bind_leave(struct observer *, struct thread *, const struct outcome *);
+void connect_leave(struct observer *, struct thread *, const struct outcome *);
+void listen_leave(struct observer *, struct thread *, const struct outcome *);
+void accept_leave(struct observer *, struct thread *, const struct outcome *);
+void sendmsg_enter(struct observer *, struct thread *);
+void sendmsg_leave(struct observer *, struct thread *, const struct outcome *);
+void sendmmsg_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- signal.c: signals and ptrace ---- */
+
+/* AppArmor's name of a signal number: "term", "exists" for 0, "rtmin+3". */
+void signal_name(int number, struct buf *out);
+const char *ptrace_request_name(uint64_t request, char scratch[32]);
+/* Whom a process id of the thread's means: "self", "workload", "outside", "group" or "all". */
+const char *process_class(const struct observer *observer, const struct thread *thread, pid_t pid);
+/* A /proc file was opened: a ptrace "read" of its process if the kernel checks that. */
+void proc_opened(struct observer *observer, struct thread *thread, int fd);
+
+void kill_enter(struct observer *, struct thread *);
+void kill_leave(struct observer *, struct thread *, const struct outcome *);
+void prctl_leave(struct observer *, struct thread *, const struct outcome *);
+void ptrace_enter(struct observer *, struct thread *);
+void ptrace_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- mount.c: mounts and namespaces ---- */
+
+/* The operation of mount(2)'s flags, and the options as words with "," between; appended. */
+const char *mount_operation(uint64_t flags);
+void mount_options(uint64_t flags, struct buf *out);
+/* "mnt,user" for CLONE_NEW* flags; appended. */
+void namespace_kinds(uint64_t flags, struct buf *out);
+
+void mount_enter(struct observer *, struct thread *);
+void mount_leave(struct observer *, struct thread *, const struct outcome *);
+void umount_leave(struct observer *, struct thread *, const struct outcome *);
+void pivot_root_leave(struct observer *, struct thread *, const struct outcome *);
+void move_mount_leave(struct observer *, struct thread *, const struct outcome *);
+void mount_path_leave(struct observer *, struct thread *, const struct outcome *);
+void mount_fd_leave(struct observer *, struct thread *, const struct outcome *);
+void clone_leave(struct observer *, struct thread *, const struct outcome *);
+void clone3_enter(struct observer *, struct thread *);
+void clone3_leave(struct observer *, struct thread *, const struct outcome *);
+void unshare_leave(struct observer *, struct thread *, const struct outcome *);
+void setns_enter(struct observer *, struct thread *);
+void setns_leave(struct observer *, struct thread *, const struct outcome *);
+void chroot_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- privilege.c ---- */
+
+/* At entry: what a thread with capabilities needs of them. */
+void privilege_enter(struct thread *thread);
+/* At the result: the facts. */
+void privilege_leave(struct observer *observer, struct thread *thread, int64_t result);
 
 #endif

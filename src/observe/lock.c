@@ -1,0 +1,132 @@
+/* What is asked of open files by descriptor: locks, and mappings that can be executed. */
+#include <observe/observe.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+
+/* F_SETLK64 and F_SETLKW64 of 32-bit ABIs (include/uapi/asm-generic/fcntl.h). */
+enum { SETLK64 = 13, SETLKW64 = 14 };
+
+void flock_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	bool exclusive = (thread->args[1] & ~(uint64_t)LOCK_NB) == LOCK_EX;
+
+	/* Unlocking asks for the lock permission too (security_file_lock() in fs/locks.c). */
+	if (outcome->checked)
+		emit_fd(observer, thread, (int)thread->args[0],
+			exclusive ? ACCESS_LOCK_WRITE : ACCESS_LOCK);
+}
+
+static bool takes_struct_flock(unsigned int command)
+{
+	return command == F_SETLK || command == F_SETLKW || command == SETLK64 ||
+	       command == SETLKW64 || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+}
+
+/* Keeps the access in thread->value; ACCESS_NONE if the command is no lock. */
+void fcntl_enter(struct observer *observer, struct thread *thread)
+{
+	unsigned int command = (unsigned int)thread->args[1];
+	int16_t type; /* l_type, the first member of all layouts */
+
+	(void)observer;
+	if (command == F_SETLEASE)
+		thread->value = (int)thread->args[2] == F_WRLCK ? ACCESS_LOCK_WRITE : ACCESS_LOCK;
+	else if (takes_struct_flock(command) &&
+		 tracee_read(thread->tid, thread->args[2], &type, sizeof(type)) == 0)
+		thread->value = type == F_WRLCK ? ACCESS_LOCK_WRITE : ACCESS_LOCK;
+}
+
+void fcntl_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	/* F_SETLK says EACCES or EAGAIN for a lock that is held; Linux says EAGAIN. */
+	if (outcome->checked && thread->value)
+		emit_fd(observer, thread, (int)thread->args[0], (enum access)thread->value);
+}
+
+void mmap_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	if (outcome->ok && (thread->args[2] & PROT_EXEC) && !(thread->args[3] & MAP_ANONYMOUS))
+		emit_fd(observer, thread, (int)thread->args[4], ACCESS_MAP_EXEC);
+}
+
+/* ---- mprotect ---- */
+
+struct mapping {
+	uint64_t start, end, inode;
+	char *name; /* borrowed; the rest of the line */
+};
+
+static bool parse_mapping(char *line, struct mapping *mapping)
+{
+	int at = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %" SCNu64 " %n", &mapping->start,
+		   &mapping->end, &mapping->inode, &at) < 3 ||
+	    !at)
+		return false;
+	mapping->name = line + at;
+	mapping->name[strcspn(mapping->name, "\n")] = '\0';
+	return true;
+}
+
+/* The file of a mapping, by /proc/TID/map_files, or by its name where that is refused. */
+static void emit_mapping(struct observer *observer, struct thread *thread,
+			 const struct mapping *mapping)
+{
+	static const char mark[] = " (deleted)";
+	AUTO_BUF struct buf text = BUF_INIT;
+	size_t length = strlen(mapping->name);
+	char link[96];
+	struct stat stat_;
+
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, thread->tid,
+		 mapping->start, mapping->end);
+	bool known = stat(link, &stat_) == 0 || stat(mapping->name, &stat_) == 0;
+	if (mapping->name[0] != '/')
+		return;
+	if (length > sizeof(mark) - 1 &&
+	    strcmp(mapping->name + length - (sizeof(mark) - 1), mark) == 0) {
+		if (strncmp(mapping->name, "/memfd:", 7) == 0 ||
+		    strncmp(mapping->name, "/SYSV", 5) == 0 ||
+		    strncmp(mapping->name, "/dev/zero", 9) == 0)
+			return;
+		length -= sizeof(mark) - 1;
+	}
+	path_to_text(thread->process->tgid, mapping->name, length, &text);
+	emit_path(observer, thread, buf_text(&text), ACCESS_MAP_EXEC,
+		  known ? owner_of(thread, stat_.st_uid) : OWNER_UNKNOWN, NULL);
+}
+
+void mprotect_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	uint64_t start = thread->args[0], end = start + thread->args[1];
+	AUTO_FREE char *line = NULL;
+	struct mapping mapping;
+	size_t size = 0;
+	char name[32];
+
+	if (!outcome->ok || !(thread->args[2] & PROT_EXEC))
+		return;
+	snprintf(name, sizeof(name), "/proc/%d/maps", thread->tid);
+	FILE *maps = fopen(name, "re");
+	if (!maps) {
+		emit_loss(observer, "unreadable-path");
+		return;
+	}
+	while (getline(&line, &size, maps) > 0) {
+		if (!parse_mapping(line, &mapping) || mapping.end <= start)
+			continue;
+		if (mapping.start >= end)
+			break;
+		if (mapping.inode)
+			emit_mapping(observer, thread, &mapping);
+	}
+	fclose(maps);
+}

@@ -1,0 +1,67 @@
+/* When the rules of capable.h are asked, and what becomes of their answers. */
+#include <observe/observe.h>
+
+#include <errno.h>
+
+static void judge(struct thread *thread)
+{
+	const struct creds *creds = thread_creds(thread);
+
+	thread->needs_judged = true;
+	if (!creds || creds->foreign_userns)
+		return;
+	operands_walk_all(thread);
+	struct call call = {
+		.tid = thread->tid,
+		.tgid = thread->process->tgid,
+		.abi = thread->abi,
+		.name = thread->row->name,
+		.args = thread->args,
+		.paths = thread->paths,
+		.path_count = thread->operand_count,
+		.creds = creds,
+	};
+	thread->need_count = capable_needs(&call, thread->needs);
+}
+
+/* What succeeds changes the state that the rules look at: they are asked before. */
+void privilege_enter(struct thread *thread)
+{
+	const struct creds *creds = thread_creds(thread);
+
+	if (creds && creds->effective)
+		judge(thread);
+}
+
+static void emit_need(struct observer *observer, struct thread *thread,
+		      const struct capable_need *need, const char *verdict)
+{
+	AUTO_BUF struct buf names = BUF_INIT;
+
+	capable_names(need->any_of, &names);
+	emit_fact(observer, FACT_CAPABILITY, buf_text(&names), verdict, thread->row->name,
+		  need->object, thread_program(thread), "inferred");
+}
+
+/*
+ * A thread without capabilities needs none for what succeeds. What was refused changed nothing, so
+ * that the rules can still be asked what it would have taken.
+ */
+void privilege_leave(struct observer *observer, struct thread *thread, int64_t result)
+{
+	bool refused = result == -EPERM || result == -EACCES;
+	const struct creds *creds;
+
+	if (refused && !thread->needs_judged)
+		judge(thread);
+	if (!thread->need_count)
+		return;
+	creds = thread_creds(thread);
+	for (size_t i = 0; creds && i < thread->need_count; i++) {
+		bool held = thread->needs[i].any_of & creds->effective;
+
+		if (held != refused)
+			emit_need(observer, thread, &thread->needs[i],
+				  held ? "required" : "wanted");
+	}
+}

@@ -1,0 +1,314 @@
+/* Signals, ptrace, and other looks into another process. */
+#include <observe/observe.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <whittle/file.h>
+
+/* ---- names ---- */
+
+void signal_name(int number, struct buf *out)
+{
+	/* apparmor.d(5), "Signal rules"; numbers of x86 and ARM */
+	static const char *const names[] = {
+		"exists", "hup",  "int",    "quit", "ill",   "trap", "abrt", "bus",
+		"fpe",    "kill", "usr1",   "segv", "usr2",  "pipe", "alrm", "term",
+		"stkflt", "chld", "cont",   "stop", "stp",   "ttin", "ttou", "urg",
+		"xcpu",   "xfsz", "vtalrm", "prof", "winch", "io",   "pwr",  "sys",
+	};
+	enum { RTMIN = 32 }; /* the kernel's, not the C library's */
+
+	if (number >= 0 && number < (int)ARRAY_SIZE(names))
+		buf_adds(out, names[number]);
+	else
+		buf_addf(out, "rtmin+%d", number - RTMIN);
+}
+
+struct request_name {
+	uint64_t request;
+	const char *name;
+};
+
+const char *ptrace_request_name(uint64_t request, char scratch[32])
+{
+	static const struct request_name names[] = {
+		{ PTRACE_TRACEME, "traceme" },
+		{ PTRACE_PEEKTEXT, "peektext" },
+		{ PTRACE_PEEKDATA, "peekdata" },
+		{ PTRACE_PEEKUSER, "peekuser" },
+		{ PTRACE_POKETEXT, "poketext" },
+		{ PTRACE_POKEDATA, "pokedata" },
+		{ PTRACE_POKEUSER, "pokeuser" },
+		{ PTRACE_CONT, "cont" },
+		{ PTRACE_KILL, "kill" },
+		{ PTRACE_SINGLESTEP, "singlestep" },
+		{ PTRACE_ATTACH, "attach" },
+		{ PTRACE_DETACH, "detach" },
+		{ PTRACE_SYSCALL, "syscall" },
+		{ PTRACE_SETOPTIONS, "setoptions" },
+		{ PTRACE_GETEVENTMSG, "geteventmsg" },
+		{ PTRACE_GETSIGINFO, "getsiginfo" },
+		{ PTRACE_SETSIGINFO, "setsiginfo" },
+		{ PTRACE_GETREGSET, "getregset" },
+		{ PTRACE_SETREGSET, "setregset" },
+		{ PTRACE_SEIZE, "seize" },
+		{ PTRACE_INTERRUPT, "interrupt" },
+		{ PTRACE_LISTEN, "listen" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].request == request)
+			return names[i].name;
+	snprintf(scratch, 32, "0x%llx", (unsigned long long)request);
+	return scratch;
+}
+
+/* ---- whom a number means ---- */
+
+static char *read_status(pid_t tid)
+{
+	char name[32];
+	char *status = NULL;
+	size_t length;
+	struct error err;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", tid);
+	return file_read(AT_FDCWD, name, STATUS_MAX, &status, &length, &err) < 0 ? NULL : status;
+}
+
+/* Numbers of a tracee in whittle's own pid namespace are whittle's; NULL status: cannot tell. */
+static bool in_own_namespace(pid_t tid)
+{
+	char name[32];
+	struct stat own, its;
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/pid", tid);
+	if (stat("/proc/self/ns/pid", &own) < 0 || stat(name, &its) < 0)
+		return true;
+	return own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
+/* The thread's own tgid (or tid) in its innermost pid namespace. */
+static pid_t innermost_id(const struct thread *thread, const char *field)
+{
+	AUTO_FREE char *status = read_status(thread->tid);
+	const char *ids = status ? status_field(status, field) : NULL;
+	pid_t id = 0;
+
+	while (ids && *ids >= '0' && *ids <= '9') {
+		char *end;
+
+		id = (pid_t)strtol(ids, &end, 10);
+		ids = *end == '\t' ? end + 1 : NULL;
+	}
+	return id;
+}
+
+static bool was_ours(const struct observer *observer, pid_t pid)
+{
+	return pid > 0 && pid < PIDS_MAX && observer->pids[pid / 8] & 1 << pid % 8;
+}
+
+/*
+ * A number that the workload had once and that nobody has now, or a zombie, was meant for the
+ * workload: a shell that kills a child which has just ended.
+ */
+static bool is_gone(pid_t pid)
+{
+	AUTO_FREE char *status = read_status(pid);
+	const char *state = status ? status_field(status, "State") : NULL;
+
+	return !state || *state == 'Z' || *state == 'X';
+}
+
+const char *process_class(const struct observer *observer, const struct thread *thread, pid_t pid)
+{
+	const struct thread *target;
+	const struct process *process;
+
+	if (pid == 0 || pid < -1)
+		return "group";
+	if (pid == -1)
+		return "all";
+	if (!in_own_namespace(thread->tid)) {
+		/* Only the workload is in a pid namespace that the workload made. */
+		bool self = pid == innermost_id(thread, "NStgid") ||
+			    pid == innermost_id(thread, "NSpid");
+		return self ? "self" : "workload";
+	}
+	target = thread_find(observer, pid);
+	if (target)
+		return target->process == thread->process ? "self" : "workload";
+	HASH_FIND_INT(observer->processes, &pid, process);
+	if (process)
+		return process == thread->process ? "self" : "workload";
+	return was_ours(observer, pid) && is_gone(pid) ? "workload" : "outside";
+}
+
+/* The process behind a pidfd, as whittle numbers it; 0 if it is none. */
+static pid_t pid_of_pidfd(const struct thread *thread, int fd)
+{
+	char name[48];
+	AUTO_FREE char *info = NULL;
+	size_t length;
+	struct error err;
+
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", thread->tid, fd);
+	if (file_read(AT_FDCWD, name, 65536, &info, &length, &err) < 0)
+		return 0;
+	const char *pid = status_field(info, "Pid");
+	return pid ? (pid_t)strtol(pid, NULL, 10) : 0;
+}
+
+/* As process_class(), of a number that is whittle's own. */
+static const char *class_of_pidfd(const struct observer *observer, const struct thread *thread,
+				  int fd)
+{
+	pid_t pid = pid_of_pidfd(thread, fd);
+	const struct process *process;
+
+	HASH_FIND_INT(observer->processes, &pid, process);
+	if (process)
+		return process == thread->process ? "self" : "workload";
+	/* -1: it has been reaped */
+	return pid < 0 || was_ours(observer, pid) ? "workload" : "outside";
+}
+
+/* ---- signals ---- */
+
+/* Keeps the class of the target in thread->word: the call may end its own thread. */
+void kill_enter(struct observer *observer, struct thread *thread)
+{
+	pid_t pid = (pid_t)thread->args[0];
+
+	if (thread->row->topic == TOPIC_KILL_PIDFD)
+		thread->word = class_of_pidfd(observer, thread, (int)thread->args[0]);
+	else if (thread->row->topic == TOPIC_KILL_THREAD && pid <= 0)
+		thread->word = NULL; /* EINVAL */
+	else
+		thread->word = process_class(observer, thread, pid);
+}
+
+static void emit_signal(struct observer *observer, struct thread *thread, int number,
+			const char *class)
+{
+	AUTO_BUF struct buf name = BUF_INIT;
+
+	signal_name(number, &name);
+	emit_fact(observer, FACT_SIGNAL, name.data, class, thread_program(thread));
+}
+
+/* Who died in the call sent it to itself, or was killed at that moment: the call was let through.
+ */
+void kill_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	if ((outcome->ok || outcome->unknown) && thread->word)
+		emit_signal(observer, thread, (int)args_value(thread, ARG_SIGNAL), thread->word);
+}
+
+/* The signal at the parent's death is checked as one between the two (kernel/exit.c). */
+void prctl_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	int number = (int)thread->args[1];
+
+	if (outcome->ok && (int)thread->args[0] == PR_SET_PDEATHSIG && number > 0)
+		emit_signal(observer, thread, number, "workload");
+}
+
+/* ---- ptrace ---- */
+
+void ptrace_enter(struct observer *observer, struct thread *thread)
+{
+	enum topic topic = thread->row->topic;
+
+	if (topic == TOPIC_PTRACE_PIDFD)
+		thread->word = class_of_pidfd(observer, thread, (int)thread->args[0]);
+	else if (topic == TOPIC_PTRACE && thread->args[0] == PTRACE_TRACEME)
+		thread->word = "workload"; /* its parent */
+	else
+		thread->word =
+			process_class(observer, thread, (pid_t)thread->args[topic == TOPIC_PTRACE]);
+}
+
+static const char *request_of_call(const struct thread *thread, char scratch[32])
+{
+	static const struct {
+		const char *call, *request;
+	} rows[] = {
+		{ "kcmp", "kcmp" },
+		{ "pidfd_getfd", "getfd" },
+		{ "process_vm_readv", "read" },
+		{ "process_vm_writev", "write" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].call, thread->row->name) == 0)
+			return rows[i].request;
+	return ptrace_request_name(thread->args[0], scratch);
+}
+
+static void emit_ptrace(struct observer *observer, struct thread *thread, const char *request,
+			const char *class, int64_t result)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+
+	args_result_name(result, &text);
+	emit_fact(observer, FACT_PTRACE, request, class, thread_program(thread), buf_text(&text));
+}
+
+void ptrace_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
+{
+	char scratch[32];
+	const char *request = request_of_call(thread, scratch);
+
+	if (outcome->unknown)
+		return;
+	emit_ptrace(observer, thread, request, thread->word, outcome->value);
+	if (outcome->value != -EPERM || thread->row->topic != TOPIC_PTRACE ||
+	    strcmp(thread->word, "outside") == 0)
+		return;
+	/* A thread has one tracer, and that of the workload is whittle. */
+	uint64_t number = thread->args[0];
+	if (number == PTRACE_TRACEME || number == PTRACE_ATTACH || number == PTRACE_SEIZE)
+		emit_limitation(observer, "ptrace-refused");
+}
+
+/* Files below /proc/PID whose open or read asks ptrace_may_access() (fs/proc/base.c). */
+static bool asks_ptrace(const char *file)
+{
+	static const char *const names[] = {
+		"auxv",  "environ",      "fdinfo",    "io",      "map_files",   "maps",
+		"mem",   "mountstats",   "numa_maps", "pagemap", "patch_state", "personality",
+		"smaps", "smaps_rollup", "stack",     "syscall", "timers",      "wchan",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], file) == 0)
+			return true;
+	return false;
+}
+
+void proc_opened(struct observer *observer, struct thread *thread, int fd)
+{
+	AUTO_BUF struct buf target = BUF_INIT;
+	char link[24], file[32] = "";
+	int pid, tid, at = 0;
+
+	snprintf(link, sizeof(link), "fd/%d", fd);
+	if (tracee_read_link(thread->tid, link, &target) < 0)
+		return;
+	if (sscanf(target.data, "/proc/%d/task/%d/%31[a-z_]%n", &pid, &tid, file, &at) < 3 &&
+	    sscanf(target.data, "/proc/%d/%31[a-z_]%n", &pid, file, &at) < 2)
+		return;
+	if (target.data[at] || !asks_ptrace(file))
+		return;
+	const char *class = process_class(observer, thread, pid);
+	if (strcmp(class, "self") != 0)
+		emit_ptrace(observer, thread, "read", class, 0);
+}
