@@ -452,7 +452,7 @@ static void on_exec(struct observer *observer, const struct event *event)
 	call_end(thread);
 }
 
-static void on_exit(struct observer *observer, const struct event *event)
+static void on_end(struct observer *observer, const struct event *event)
 {
 	struct thread *thread = thread_find(observer, event->tid);
 
@@ -478,7 +478,7 @@ void observe(struct observer *observer, const struct event *event)
 		on_exec(observer, event);
 		break;
 	case EVENT_EXIT:
-		on_exit(observer, event);
+		on_end(observer, event);
 		break;
 	case EVENT_LIMITATION:
 		emit_limitation(observer, event->what);
