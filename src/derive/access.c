@@ -198,36 +198,30 @@ static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
 }
 
 /*
- * "fstype=T options=(rw, nosuid)": a rule names all flags of the call, and what is not ro is rw.
- * NULL if the parser has no word for one of them.
+ * "options=(rw, nosuid)": a rule names all flags of the call, and what is not ro is rw. Without
+ * options it fits any: so where the parser has no word for a flag. Says whether it had.
  */
-static char *mount_detail(const char *fstype, const char *operation, const char *options)
+static bool add_options(struct buf *out, const char *operation, const char *options)
 {
-	AUTO_BUF struct buf out = BUF_INIT;
 	AUTO_BUF struct buf words = BUF_INIT;
-	static const char safe[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	bool writable = true;
 
-	if (fstype[strspn(fstype, safe)])
-		return NULL;
 	if (*operation)
 		buf_addf(&words, ", %s", operation);
 	while (*options) {
 		size_t length = strcspn(options, ",");
 
 		if (!is_listed(mount_words, options, length))
-			return NULL;
+			return false;
 		if (length == 2 && strncmp(options, "ro", 2) == 0)
 			writable = false;
-		else if (strlen(operation) != length || strncmp(options, operation, length) != 0)
+		else if (!(length == 2 && strncmp(options, "rw", 2) == 0) &&
+			 !(strlen(operation) == length && strncmp(options, operation, length) == 0))
 			buf_addf(&words, ", %.*s", (int)length, options);
 		options += length + (options[length] == ',');
 	}
-	if (*fstype)
-		buf_addf(&out, "fstype=%s ", fstype);
-	buf_addf(&out, "options=(%s%s)", writable ? "rw" : "ro", buf_text(&words));
-	return buf_steal(&out);
+	buf_addf(out, "options=(%s%s)", writable ? "rw" : "ro", buf_text(&words));
+	return true;
 }
 
 static const struct mount_row {
@@ -247,6 +241,33 @@ static const struct mount_row {
 	{ "umount", APPARMOR_UMOUNT, "", false, false, false },
 };
 
+/* What stands before the paths of the rule; NULL if the type is no word that can be written. */
+static char *mount_detail(const struct mount_row *row, const struct fact *fact,
+			  struct policy *policy)
+{
+	static const char safe[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *fstype = row->fstype ? fact->field[MOUNT_FSTYPE] : "";
+	AUTO_BUF struct buf out = BUF_INIT;
+
+	if (fstype[strspn(fstype, safe)]) {
+		policy_note(policy, "no AppArmor rule for a mount of the type %s", fstype);
+		return NULL;
+	}
+	if (*fstype)
+		buf_addf(&out, "fstype=%s", fstype);
+	size_t before = out.length;
+	if (before && row->detail)
+		buf_addc(&out, ' ');
+	if (row->detail && !add_options(&out, row->word, fact->field[MOUNT_OPTIONS])) {
+		buf_truncate(&out, before);
+		policy_note(policy,
+			    "AppArmor has no words for the mount options %s: any are allowed",
+			    fact->field[MOUNT_OPTIONS]);
+	}
+	return buf_steal(&out);
+}
+
 static void add_mount(const struct fact *fact, struct policy *policy, struct drafts *drafts)
 {
 	const char *const *field = fact->field;
@@ -257,14 +278,9 @@ static void add_mount(const struct fact *fact, struct policy *policy, struct dra
 			row = &mount_rows[i];
 	if (!row || field[MOUNT_TARGET][0] != '/')
 		return; /* fsopen(2) and its kin are not mediated; move_mount(2) speaks for them */
-	AUTO_FREE char *detail = row->detail ? mount_detail(row->fstype ? field[MOUNT_FSTYPE] : "",
-							    row->word, field[MOUNT_OPTIONS])
-					     : xstrdup("");
-	if (!detail) {
-		policy_note(policy, "no AppArmor rule for the mount of %s with %s on %s",
-			    field[MOUNT_FSTYPE], field[MOUNT_OPTIONS], field[MOUNT_TARGET]);
+	AUTO_FREE char *detail = mount_detail(row, fact, policy);
+	if (!detail)
 		return;
-	}
 	draft_add(drafts, row->class, field[MOUNT_TARGET], row->source ? field[MOUNT_SOURCE] : "",
 		  detail)
 		->why = xasprintf("%s by %s", field[MOUNT_OPERATION], field[MOUNT_PROGRAM]);

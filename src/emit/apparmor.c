@@ -52,7 +52,7 @@ static void add_ptrace(const struct apparmor_rule *rule, struct buf *out)
 
 static void add_mount(const struct apparmor_rule *rule, struct buf *out)
 {
-	buf_addf(out, "mount %s ", rule->detail);
+	buf_addf(out, "mount %s%s", rule->detail, *rule->detail ? " " : "");
 	if (*rule->target) {
 		escape_apparmor(out, rule->target);
 		buf_addc(out, ' ');
@@ -63,7 +63,7 @@ static void add_mount(const struct apparmor_rule *rule, struct buf *out)
 
 static void add_remount(const struct apparmor_rule *rule, struct buf *out)
 {
-	buf_addf(out, "remount %s ", rule->detail);
+	buf_addf(out, "remount %s%s", rule->detail, *rule->detail ? " " : "");
 	escape_apparmor(out, rule->name);
 }
 

@@ -361,7 +361,12 @@ static void test_mounts(void **state)
 		{ "umount", "", "", "", "/m/", APPARMOR_UMOUNT, "", "" },
 		{ "pivot_root", "", "", "/n/old/", "/n/", APPARMOR_PIVOT_ROOT, "/n/old/", "" },
 		{ "mount", "a) b", "", "x", "/m/", APPARMOR_MOUNT, "x", NULL },
-		{ "mount", "tmpfs", "nosuid) x", "x", "/m/", APPARMOR_MOUNT, "x", NULL },
+		{ "mount", "tmpfs", "nosuid) x", "x", "/m/", APPARMOR_MOUNT, "x", "fstype=tmpfs" },
+		{ "mount", "tmpfs", "rw,lazytime", "x", "/m/", APPARMOR_MOUNT, "x",
+		  "fstype=tmpfs" },
+		{ "mount", "tmpfs", "rw,nodev", "x", "/m/", APPARMOR_MOUNT, "x",
+		  "fstype=tmpfs options=(rw, nodev)" },
+		{ "bind", "", "rw,lazytime", "x", "/m/", APPARMOR_MOUNT, "x", "" },
 	};
 
 	(void)state;
