@@ -8,13 +8,8 @@
 #include <sys/sysmacros.h>
 #include <whittle/file.h>
 
-struct rule_row {
-	const char *name;
-	void (*rule)(struct needs *needs);
-};
-
 /* Sorted by name. Names with 32, 64 and the old 16-bit ids share a rule. */
-static const struct rule_row rules[] = {
+const struct rule_row capable_rules[] = {
 	{ "access", rule_access },
 	{ "adjtimex", rule_adjtimex },
 	{ "bind", rule_bind },
@@ -55,6 +50,7 @@ static const struct rule_row rules[] = {
 	{ "get_robust_list", rule_process_vm },
 	{ "getxattr", rule_xattr },
 	{ "getxattrat", rule_xattr },
+	{ "inotify_add_watch", rule_inotify_add_watch },
 	{ "ioctl", rule_ioctl },
 	{ "ioperm", rule_io_port },
 	{ "iopl", rule_io_port },
@@ -69,6 +65,8 @@ static const struct rule_row rules[] = {
 	{ "linkat", rule_link },
 	{ "lremovexattr", rule_xattr },
 	{ "lsetxattr", rule_xattr },
+	{ "mbind", rule_move_all },
+	{ "migrate_pages", rule_process_vm },
 	{ "mkdir", rule_create },
 	{ "mkdirat", rule_create },
 	{ "mknod", rule_mknod },
@@ -78,6 +76,7 @@ static const struct rule_row rules[] = {
 	{ "mlockall", rule_mlockall },
 	{ "mmap", rule_mmap },
 	{ "mmap2", rule_mmap },
+	{ "move_pages", rule_move_all },
 	{ "msgctl", rule_sysvipc },
 	{ "msgget", rule_sysvipc },
 	{ "msgrcv", rule_sysvipc },
@@ -171,15 +170,12 @@ static const struct rule_row rules[] = {
 	{ "utimes", rule_utimes },
 };
 
-/* profiles/capable.tsv; sorted by name. */
-struct always_row {
-	const char *name;
-	const char *capabilities;
-	const char *source;
-};
-static const struct always_row always[] = {
+const size_t capable_rule_count = ARRAY_SIZE(capable_rules);
+
+const struct always_row capable_always[] = {
 #include "capable.inc"
 };
+const size_t capable_always_count = ARRAY_SIZE(capable_always);
 
 /* By number (linux/capability.h), without the prefix. */
 static const char *const names[] = {
@@ -246,8 +242,7 @@ void capable_names(uint64_t any_of, struct buf *out)
 	buf_adds(out, buf_text(&text));
 }
 
-/* "SYS_ADMIN|BPF" of a data file -> mask; 0 if a name is unknown. */
-static uint64_t parse_names(const char *text)
+uint64_t capable_parse(const char *text)
 {
 	uint64_t mask = 0;
 
@@ -397,12 +392,14 @@ size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_
 	const struct always_row *row;
 
 	need_searches(&found);
-	rule = bsearch(call->name, rules, ARRAY_SIZE(rules), sizeof *rules, compare_rule);
+	rule = bsearch(call->name, capable_rules, capable_rule_count, sizeof *capable_rules,
+		       compare_rule);
 	if (rule)
 		rule->rule(&found);
-	row = bsearch(call->name, always, ARRAY_SIZE(always), sizeof *always, compare_always);
+	row = bsearch(call->name, capable_always, capable_always_count, sizeof *capable_always,
+		      compare_always);
 	if (row)
-		need_add(&found, parse_names(row->capabilities),
+		need_add(&found, capable_parse(row->capabilities),
 			 call->path_count ? call->paths[call->path_count - 1].name : NULL);
 	return found.count;
 }

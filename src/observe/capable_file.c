@@ -307,6 +307,15 @@ void rule_exec(struct needs *needs)
 	}
 }
 
+/* inotify_find_inode() */
+void rule_inotify_add_watch(struct needs *needs)
+{
+	const struct path *path = call_path(needs->call, 0);
+
+	if (path && path->error == 0)
+		need_dac(needs, path, &path->object, MAY_READ);
+}
+
 /* The object of a call that takes a descriptor or a path: the path if the decoder has it. */
 static const struct path *path_or_fd(const struct needs *needs, int fd, struct path *own)
 {

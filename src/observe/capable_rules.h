@@ -17,6 +17,26 @@ struct needs {
 	size_t count;
 };
 
+struct rule_row {
+	const char *name;
+	void (*rule)(struct needs *needs);
+};
+/* Sorted by name. Names with 32, 64 and the old 16-bit ids share a rule. */
+extern const struct rule_row capable_rules[];
+extern const size_t capable_rule_count;
+
+/* profiles/capable.tsv; sorted by name. */
+struct always_row {
+	const char *name;
+	const char *capabilities;
+	const char *source;
+};
+extern const struct always_row capable_always[];
+extern const size_t capable_always_count;
+
+/* "SYS_ADMIN|BPF" of a data file -> mask; 0 if a name is unknown. */
+uint64_t capable_parse(const char *text);
+
 /* Adds a need unless it is listed already; object is copied, NULL stands for "". */
 void need_add(struct needs *needs, uint64_t any_of, const char *object);
 
@@ -59,6 +79,7 @@ void rule_create(struct needs *needs);
 void rule_delete(struct needs *needs);
 void rule_exec(struct needs *needs);
 void rule_fcntl(struct needs *needs);
+void rule_inotify_add_watch(struct needs *needs);
 void rule_link(struct needs *needs);
 void rule_mknod(struct needs *needs);
 void rule_open(struct needs *needs);
@@ -74,6 +95,7 @@ void rule_capset(struct needs *needs);
 void rule_ioprio_set(struct needs *needs);
 void rule_kcmp(struct needs *needs);
 void rule_kill(struct needs *needs);
+void rule_move_all(struct needs *needs);
 void rule_nice(struct needs *needs);
 void rule_pidfd_getfd(struct needs *needs);
 void rule_prctl(struct needs *needs);

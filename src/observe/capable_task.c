@@ -193,6 +193,15 @@ void rule_process_vm(struct needs *needs)
 	need_ptrace(needs, call_target(needs->call, call_int(needs->call, 0)), false, 0);
 }
 
+/* do_mbind(), kernel_move_pages(): MPOL_MF_MOVE_ALL; the latter also of another process */
+void rule_move_all(struct needs *needs)
+{
+	if (needs->call->args[5] & 4)
+		need_add(needs, CAP_BIT(CAP_SYS_NICE), "pages shared with others");
+	if (strcmp(needs->call->name, "move_pages") == 0 && call_int(needs->call, 0))
+		rule_process_vm(needs);
+}
+
 void rule_kcmp(struct needs *needs)
 {
 	for (int i = 0; i < 2; i++)
@@ -301,7 +310,7 @@ static void need_same_owner(struct needs *needs, pid_t target)
 	uid_t euid = needs->call->creds->euid;
 	struct creds its = { .groups = NULL };
 
-	if (!target_creds(target, &its))
+	if (target == needs->call->tid || !target_creds(target, &its))
 		return;
 	if (euid != its.euid && euid != its.ruid)
 		need_add(needs, CAP_BIT(CAP_SYS_NICE), "another user's process");
