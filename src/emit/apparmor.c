@@ -105,6 +105,27 @@ static const struct {
 	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
 };
 
+static bool has_capability(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->apparmor_count; i++)
+		if (policy->apparmor[i].class == APPARMOR_CAPABILITY &&
+		    strcmp(policy->apparmor[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The kernel asks for dac_read_search first and for dac_override if that is refused
+ * (generic_permission() in fs/namei.c). The refusal would be logged each time though nothing fails.
+ */
+static void add_quiet(const struct policy *policy, struct buf *out)
+{
+	if (has_capability(policy, "dac_override") && !has_capability(policy, "dac_read_search"))
+		buf_adds(out,
+			 "\n  # asked for before dac_override, which does: not worth a log line\n"
+			 "  deny capability dac_read_search,\n");
+}
+
 static void add_rules(const struct policy *policy, struct buf *out)
 {
 	const char *under = NULL;
@@ -153,6 +174,7 @@ int emit_apparmor(const struct policy *policy, struct buf *out, struct error *er
 	 */
 	buf_adds(out, "flags=(attach_disconnected,mediate_deleted) {");
 	add_rules(policy, out);
+	add_quiet(policy, out);
 	buf_addf(out, "\n  include if exists <local/%s>\n}\n", name);
 	return 0;
 }
