@@ -60,11 +60,10 @@ static void test_signals(void **state)
 	expect(&run, 1, FACT_SIGNAL, "usr1", "workload", self);
 	expect(&run, 1, FACT_SIGNAL, "kill", "workload", self);
 	expect(&run, 0, FACT_SIGNAL, "exists", "workload", self); /* ESRCH */
-	/* killed in a call: with or without a last stop */
-	assert_int_equal(count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self, "unknown") +
-				 count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self,
-					     "restart"),
-			 1);
+	/* killed in a call: with or without a last stop; USR1 interrupts it, as a tracee's */
+	assert_true(count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self, "unknown") +
+			    count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self, "restart") >=
+		    1);
 	expect(&run, 1, FACT_SYSCALL, "x86_64", "exit_group", self, "none");
 	done(&run);
 }
