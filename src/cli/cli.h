@@ -2,6 +2,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stdio.h>
 #include <whittle/evidence.h>
 
 /* How much is said on standard error: -q 0, default 1, -v 2. Set once, before a command runs. */
@@ -26,6 +27,7 @@ struct command {
 };
 const struct command *command_by_name(const char *name);
 void print_help(const struct command *command);
+void print_general_help(FILE *out);
 
 /*
  * The options of a command by getopt_long(3) with "+": at the first word that is none, they end.

@@ -1,74 +1,11 @@
 #include <cli/cli.h>
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #ifndef VERSION
 #define VERSION "0.1"
 #endif
-
-static const struct command commands[] = {
-	{ "record", cmd_record, "[OPTION...] -- COMMAND [ARG...]",
-	  "Runs COMMAND, learns what it and its descendants use, and writes evidence.json,\n"
-	  "policy.json, seccomp.json, capabilities.txt and apparmor.profile.\n\n"
-	  "  -o, --output DIR       where to write (whittle-out)\n"
-	  "      --run NAME         a label for this run (run)\n"
-	  "      --append           add this run to the evidence in DIR\n"
-	  "      --replace          replace the evidence in DIR\n"
-	  "      --exercise COMMAND once the workload listens, run this shell command untraced; "
-	  "its\n"
-	  "                         status is the outcome; then stop the workload\n"
-	  "      --ready COMMAND    wait until this shell command succeeds instead of for a "
-	  "listener\n"
-	  "      --timeout SECONDS  stop the workload (TERM, then KILL 5 seconds later)\n"
-	  "      --wait WHICH       main: stop what still runs once COMMAND ends; all: wait (all)\n"
-	  "      --expect STATUS    exit status of a good run (0)\n"
-	  "      --no-stacks        do not record call sites\n"
-	  "      --no-argv          do not record the command's arguments\n\n"
-	  "The exit status is COMMAND's; 125 if whittle failed, 126 if COMMAND cannot be "
-	  "executed,\n"
-	  "127 if it is not found.\n" },
-	{ "emit", cmd_emit, "TARGET [OPTION...] EVIDENCE...",
-	  "Renders evidence as a profile for TARGET (see `whittle emit` for the list).\n\n"
-	  "  -o, --output FILE      where to write (-: standard output)\n"
-	  "      --runtime R        whose own calls a container profile allows: any, runc, crun,\n"
-	  "                         none (any)\n"
-	  "      --no-new-privileges WHEN  any, on, off: how the container is started (any)\n"
-	  "      --name NAME        name of the AppArmor profile\n"
-	  "      --attach PATH      attach the AppArmor profile to this executable\n"
-	  "      --allow-incomplete render also what failed or lost something\n\n"
-	  "Exit status: 0, or 2 if it could not be done.\n" },
-	{ "merge", cmd_merge, "-o FILE EVIDENCE...",
-	  "Unites evidence of several runs.\n\n"
-	  "  -o, --output FILE      where to write (-: standard output)\n\n"
-	  "Exit status: 0, or 2 if it could not be done.\n" },
-};
-
-const struct command *command_by_name(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
-
-void print_help(const struct command *command)
-{
-	printf("usage: whittle %s %s\n\n%s", command->name, command->usage, command->help);
-	printf("\n  -q, --quiet   -v, --verbose   -h, --help\n");
-}
-
-static void print_general_help(FILE *out)
-{
-	fprintf(out,
-		"usage: whittle COMMAND [OPTION...]\n\n"
-		"Learns the least privilege that a program needs and writes it as profiles.\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  whittle %s %s\n", commands[i].name, commands[i].usage);
-	fprintf(out, "\n`whittle COMMAND --help` says more. For example:\n"
-		     "  whittle record -- ls -l\n");
-}
 
 int main(int argc, char **argv)
 {
