@@ -17,7 +17,7 @@ int verbosity(void)
 	return level;
 }
 
-static void print_line(const char *format, va_list args)
+static void PRINTF_LIKE(1, 0) print_line(const char *format, va_list args)
 {
 	AUTO_FREE char *text = NULL;
 
