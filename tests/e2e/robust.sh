@@ -106,7 +106,7 @@ wait_for 10 grep -q ready traced.out
 kill -KILL "$(sed -n 's/ready //p' traced.out)"
 wait $! 2>/dev/null
 t_is 'SIGKILL from outside: status' $? 137
-t_ok 'SIGKILL from outside: evidence says so' grep -q '"outcome": {"signaled": "KILL"}' out/evidence.json
+t_ok 'SIGKILL from outside: evidence says so' grep -q '"outcome": {"signaled": "SIGKILL"}' out/evidence.json
 
 # whittle itself killed: the workload goes with it, and what was on disk stays.
 record true

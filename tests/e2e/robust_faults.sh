@@ -97,6 +97,24 @@ else
 	t_skip 'a full disk' 'this needs root'
 fi
 
+# Where ptrace is not permitted: what forbids it, and the smallest fix.
+forbidden()
+{
+	local status=0
+
+	timeout -s KILL 30 "$@" "$WHITTLE" record -o forbidden -- touch "$T/ran" >got 2>err || status=$?
+	echo "$status"
+}
+t_is 'ptrace refused by a filter' "$(forbidden "$WORKLOADS/no_ptrace")" 125
+t_like 'is explained, with the fix' "$(cat err)" 'cannot trace.*SYS_PTRACE'
+t_ok 'the workload did not run untraced' test ! -e ran
+if t_have strace; then
+	t_is 'whittle under another tracer' "$(forbidden strace -f -o /dev/null)" 125
+	t_like 'is explained' "$(cat err)" 'another tracer'
+else
+	t_skip 'whittle under another tracer' 'strace is missing'
+fi
+
 # Secrets on the command line are not kept.
 "$WHITTLE" record -q -o secrets -- true --password=hunter2 --token hunter2 http://me:hunter2@host/ \
 	API_KEY=hunter2 -H 'Authorization: hunter2' --user=visible
