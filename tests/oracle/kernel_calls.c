@@ -15,6 +15,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -211,8 +212,27 @@ static void remove_instance(void)
 		usleep(20000);
 }
 
+/* What a killed run left behind slows every system call of the machine. */
+static void remove_stale(const char *tracefs)
+{
+	glob_t found;
+	char pattern[PATH_MAX];
+
+	snprintf(pattern, sizeof pattern, "%s/instances/oracle.*", tracefs);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *dot = strrchr(found.gl_pathv[i], '.');
+
+		if (kill(atoi(dot + 1), 0) < 0 && errno == ESRCH)
+			rmdir(found.gl_pathv[i]);
+	}
+	globfree(&found);
+}
+
 static void make_instance(const char *tracefs)
 {
+	remove_stale(tracefs);
 	snprintf(instance, sizeof instance, "%s/instances/oracle.%d", tracefs, getpid());
 	if (mkdir(instance, 0700) < 0)
 		err(125, "cannot make %s", instance);
@@ -245,8 +265,8 @@ static void write_counts(const struct calls *calls, const char *out)
 		err(125, "cannot write %s", out);
 }
 
-/* Everything that is started now can join by this descriptor. */
-static void hand_on_join(void)
+/* Everything that is started now can join by this descriptor; it keeps the instance busy. */
+static int hand_on_join(void)
 {
 	char path[2 * PATH_MAX], number[16];
 
@@ -255,6 +275,7 @@ static void hand_on_join(void)
 	snprintf(number, sizeof number, "%d", fd);
 	if (fd < 0 || setenv(JOIN_FD, number, 1) < 0)
 		err(125, "cannot open %s", path);
+	return fd;
 }
 
 static int run(const char *out, char **argv)
@@ -265,7 +286,7 @@ static int run(const char *out, char **argv)
 
 	calls.enter_id = event_id("sys_enter");
 	calls.exit_id = event_id("sys_exit");
-	hand_on_join();
+	int join = hand_on_join();
 	pid_t pid = fork();
 	if (pid < 0)
 		err(125, "fork");
@@ -277,6 +298,7 @@ static int run(const char *out, char **argv)
 		drain(&calls, cpus, n);
 		usleep(20000);
 	}
+	close(join);
 	set("events/raw_syscalls/sys_enter/enable", "0");
 	set("events/raw_syscalls/sys_exit/enable", "0");
 	while (drain(&calls, cpus, n))
