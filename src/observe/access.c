@@ -260,8 +260,10 @@ void path_leave(struct observer *observer, struct thread *thread, const struct o
 	if (args_value(thread, ARG_UNLINK_FLAGS) & AT_REMOVEDIR)
 		access = ACCESS_RMDIR;
 	const struct path *path = operand_path(observer, thread, 0);
-	if (path)
-		emit_row(observer, thread, path, access);
+	if (!path)
+		return;
+	emit_row(observer, thread, path, access);
+	proc_accessed(observer, thread, path, strncmp(thread->row->name, "readlink", 8) == 0);
 }
 
 void fd_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
@@ -369,8 +371,15 @@ void open_leave(struct observer *observer, struct thread *thread, const struct o
 		return;
 	}
 	emit_open(observer, thread, &path);
-	if (!(thread->value & O_PATH) && path.name && strncmp(path.name, "/proc/", 6) == 0)
-		proc_opened(observer, thread, fd);
+	if (thread->value & O_PATH)
+		path.process = 0; /* nothing was opened */
+	if (thread->operand_count &&
+	    strncmp(buf_text(&thread->operands[0].string), "/proc/", 6) == 0) {
+		const struct path *named = operand_path(observer, thread, 0);
+
+		path.linked = named ? named->linked : 0;
+	}
+	proc_accessed(observer, thread, &path, false);
 }
 
 /* ---- two names ---- */

@@ -279,36 +279,59 @@ void ptrace_leave(struct observer *observer, struct thread *thread, const struct
 		emit_limitation(observer, "ptrace-refused");
 }
 
-/* Files below /proc/PID whose open or read asks ptrace_may_access() (fs/proc/base.c). */
-static bool asks_ptrace(const char *file)
-{
-	static const char *const names[] = {
-		"auxv",  "environ",      "fdinfo",    "io",      "map_files",   "maps",
-		"mem",   "mountstats",   "numa_maps", "pagemap", "patch_state", "personality",
-		"smaps", "smaps_rollup", "stack",     "syscall", "timers",      "wchan",
-	};
+/*
+ * What is below /proc/PID and asks ptrace_may_access() when it is opened or read (fs/proc/base.c),
+ * or if link, when it is read as a link.
+ */
+static const struct {
+	const char *name;
+	bool link;
+} guarded_files[] = {
+	{ "auxv", false },         { "environ", false },     { "io", false },
+	{ "map_files/", true },    { "maps", false },        { "mem", false },
+	{ "mountstats", false },   { "numa_maps", false },   { "pagemap", false },
+	{ "patch_state", false },  { "personality", false }, { "smaps", false },
+	{ "smaps_rollup", false }, { "stack", false },       { "syscall", false },
+	{ "timers", false },       { "wchan", false },       { "cwd", true },
+	{ "exe", true },           { "fd/", true },          { "ns/", true },
+	{ "root", true },
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], file) == 0)
+/* Does name, below the directory of another process, ask for the right to read that process? */
+static bool asks_ptrace(const char *name, bool link)
+{
+	static const char process[] = "/proc/\\{pids}/", task[] = "task/\\{tid}/";
+
+	if (strncmp(name, process, sizeof(process) - 1) != 0)
+		return false;
+	name += sizeof(process) - 1;
+	if (strncmp(name, task, sizeof(task) - 1) == 0)
+		name += sizeof(task) - 1;
+	for (size_t i = 0; i < ARRAY_SIZE(guarded_files); i++) {
+		const char *guarded = guarded_files[i].name;
+		size_t length = strlen(guarded);
+		bool directory = guarded[length - 1] == '/';
+
+		if (guarded_files[i].link == link && strncmp(name, guarded, length) == 0 &&
+		    (directory ? name[length] != '\0' : name[length] == '\0'))
 			return true;
+	}
 	return false;
 }
 
-void proc_opened(struct observer *observer, struct thread *thread, int fd)
+static void emit_read(struct observer *observer, struct thread *thread, pid_t pid)
 {
-	AUTO_BUF struct buf target = BUF_INIT;
-	char link[24], file[32] = "";
-	int pid, tid, at = 0;
-
-	snprintf(link, sizeof(link), "fd/%d", fd);
-	if (tracee_read_link(thread->tid, link, &target) < 0)
-		return;
-	if (sscanf(target.data, "/proc/%d/task/%d/%31[a-z_]%n", &pid, &tid, file, &at) < 3 &&
-	    sscanf(target.data, "/proc/%d/%31[a-z_]%n", &pid, file, &at) < 2)
-		return;
-	if (target.data[at] || !asks_ptrace(file))
-		return;
 	const char *class = process_class(observer, thread, pid);
+
 	if (strcmp(class, "self") != 0)
 		emit_ptrace(observer, thread, "read", class, 0);
+}
+
+void proc_accessed(struct observer *observer, struct thread *thread, const struct path *path,
+		   bool link)
+{
+	if (path->linked)
+		emit_read(observer, thread, path->linked);
+	if (path->process && path->name && asks_ptrace(path->name, link))
+		emit_read(observer, thread, path->process);
 }
