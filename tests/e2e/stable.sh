@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Two runs that did the same give the same bytes in every profile, whatever their pids, times and
+# address layouts were; and the order in which evidence is merged does not matter.
+. "$(dirname "$0")/../lib.sh"
+t_init
+cd "$T" || exit 1
+mkdir work
+
+profiles='policy.json seccomp.json capabilities.txt apparmor.profile'
+
+# twice NAME COMMAND…: records it twice, in the same circumstances
+twice()
+{
+	local name=$1 run file
+
+	shift
+	for run in first second; do
+		rm -rf work && mkdir work
+		"$WHITTLE" record -q -o $run --replace -- "$@" >/dev/null
+	done
+	for file in $profiles; do
+		t_ok "$name: same $file" cmp first/$file second/$file
+	done
+	for file in oci bpf caps apparmor policy; do
+		t_ok "$name: emit $file does not depend on the order of runs" bash -c "
+			cmp <($WHITTLE emit $file first second) <($WHITTLE emit $file second first)"
+	done
+}
+
+twice 'a shell pipeline' sh -c 'cat /proc/self/status /proc/$$/stat | sort | head -3 >work/out'
+twice 'threads' "$WORKLOADS/threads" 8
+if t_have python3; then
+	twice 'python' python3 -c '
+import os, socket, subprocess, threading
+open("work/file", "w").write(str(os.getpid()))
+os.rename("work/file", "work/other")
+threading.Thread(target=lambda: open("/proc/thread-self/comm").read()).start()
+subprocess.run(["true"])
+socket.create_server(("127.0.0.1", 0))'
+else
+	t_skip 'python' 'python3 is missing'
+fi
+t_ok 'no pid is in a profile' not grep -rE '/proc/[0-9]+' first second --include='*.profile' \
+	--include=policy.json
+"$WHITTLE" record -q -o both -- true
+cp -r both again
+t_ok 'an evidence file is rendered as record rendered it' bash -c "
+	cmp <($WHITTLE emit oci both) both/seccomp.json &&
+	cmp <($WHITTLE emit apparmor both) both/apparmor.profile &&
+	cmp <($WHITTLE emit caps both) both/capabilities.txt"
+t_end
