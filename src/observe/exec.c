@@ -110,8 +110,8 @@ static int open_walked(pid_t tid, const struct path *path)
 		return -1;
 	snprintf(link, sizeof(link), "/proc/%d/root", tid);
 	AUTO_CLOSE int dirfd = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	bool below = root.length > 1 && strncmp(raw.data, root.data, root.length) == 0;
-	int fd = (int)syscall(SYS_openat2, dirfd, raw.data + (below ? root.length : 0), &how,
+	bool below = root.length > 1 && strncmp(buf_text(&raw), root.data, root.length) == 0;
+	int fd = (int)syscall(SYS_openat2, dirfd, buf_text(&raw) + (below ? root.length : 0), &how,
 			      sizeof(how));
 	if (fd < 0)
 		return -1;

@@ -43,6 +43,12 @@
 static char self[PATH_MAX]; /* this program */
 static char top[PATH_MAX];  /* the directory of the test, resolved */
 
+/* The ABI that this program calls the kernel by. */
+static const char *native(void)
+{
+	return abi_of_machine(NULL)->name;
+}
+
 /* ---- the other side: facts of a run ---- */
 
 struct run {

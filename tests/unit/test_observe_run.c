@@ -61,10 +61,10 @@ static void test_signals(void **state)
 	expect(&run, 1, FACT_SIGNAL, "kill", "workload", self);
 	expect(&run, 0, FACT_SIGNAL, "exists", "workload", self); /* ESRCH */
 	/* killed in a call: with or without a last stop; USR1 interrupts it, as a tracee's */
-	assert_true(count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self, "unknown") +
-			    count_facts(&run, FACT_SYSCALL, "x86_64", "pause", self, "restart") >=
+	assert_true(count_facts(&run, FACT_SYSCALL, native(), "pause", self, "unknown") +
+			    count_facts(&run, FACT_SYSCALL, native(), "pause", self, "restart") >=
 		    1);
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "exit_group", self, "none");
+	expect(&run, 1, FACT_SYSCALL, native(), "exit_group", self, "none");
 	done(&run);
 }
 
@@ -81,7 +81,7 @@ static void test_killed(void **state)
 	record(&run, "killed");
 	assert_true(WIFSIGNALED(run.status) && WTERMSIG(run.status) == SIGKILL);
 	expect(&run, 1, FACT_SIGNAL, "kill", "self", self);
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "kill", self);
+	expect(&run, 1, FACT_SYSCALL, native(), "kill", self);
 	done(&run);
 }
 
@@ -188,19 +188,19 @@ static void test_exec(void **state)
 	expect(&run, 1, FACT_EXEC, outer, self, chain);
 	expect(&run, 1, FACT_EXEC, self, self, "");
 	expect(&run, 3, FACT_EXEC);
-	expect(&run, 3, FACT_SYSCALL, "x86_64", "execve", self, "ok");
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "execve", self, "ENOEXEC");
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "execve", self, "ENOENT");
+	expect(&run, 3, FACT_SYSCALL, native(), "execve", self, "ok");
+	expect(&run, 1, FACT_SYSCALL, native(), "execve", self, "ENOEXEC");
+	expect(&run, 1, FACT_SYSCALL, native(), "execve", self, "ENOENT");
 	expect_path(&run, "outer", "exec", "owner", NULL);
 	expect_path(&run, "bad", "exec", "owner", NULL);
 	expect_no_path(&run, "missing");
 	expect(&run, 1, FACT_PATH, self, "exec");
 	/* the leader sat in pthread_join() when the other thread's image took its place */
-	assert_int_equal(count_facts(&run, FACT_SYSCALL, "x86_64", "futex", self, "unknown") +
-				 count_facts(&run, FACT_SYSCALL, "x86_64", "futex", self,
+	assert_int_equal(count_facts(&run, FACT_SYSCALL, native(), "futex", self, "unknown") +
+				 count_facts(&run, FACT_SYSCALL, native(), "futex", self,
 					     "restart"),
 			 1);
-	expect(&run, 2, FACT_SYSCALL, "x86_64", "exit_group", self, "none");
+	expect(&run, 2, FACT_SYSCALL, native(), "exit_group", self, "none");
 	assert_int_equal(count_facts(&run, FACT_PROGRAM, self, NULL, ""), 3);
 	expect(&run, 0, FACT_PROGRAM, self, "", "");
 	done(&run);
@@ -223,7 +223,7 @@ static void test_exec_first_script(void **state)
 	AUTO_FREE char *path = xasprintf("%s/%s", top, script);
 	expect(&run, 1, FACT_EXEC, path, "", self);
 	expect(&run, 1, FACT_EXEC);
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "execve", self, "ok");
+	expect(&run, 1, FACT_SYSCALL, native(), "execve", self, "ok");
 	expect(&run, 0, FACT_PATH, path, "exec"); /* whittle's launcher did that */
 	done(&run);
 }
@@ -270,7 +270,7 @@ static void test_namespaces(void **state)
 	expect(&run, 1, FACT_MOUNT, "mount", "tmpfs", "rw,nosuid,nodev", "name", mnt, self);
 	expect(&run, 1, FACT_MOUNT, "bind", "", "rw", root, mnt, self);
 	expect(&run, 1, FACT_MOUNT, "umount", "", "detach", "", mnt, self);
-	expect(&run, 1, FACT_ARGUMENT, "x86_64", "unshare", "0", "0x10020000", self);
+	expect(&run, 1, FACT_ARGUMENT, native(), "unshare", "0", "0x10020000", self);
 	expect_path(&run, "root/inside", "create", "owner", NULL);
 	expect(&run, 0, FACT_CAPABILITY); /* those in its own user namespace are not the host's */
 	done(&run);
@@ -300,13 +300,13 @@ static void test_arguments(void **state)
 
 	(void)state;
 	record(&run, "arguments");
-	expect(&run, 71, FACT_ARGUMENT, "x86_64", "ioctl", "1", "0x9900", self);
-	expect(&run, 1, FACT_ARGUMENT, "x86_64", "ioctl", "1", "0x993f", self);
-	expect(&run, 6, FACT_ARGUMENT, "x86_64", "ioctl", "1", "many", self);
-	expect(&run, 1, FACT_ARGUMENT, "x86_64", "personality", "0", "0xffffffff", self);
-	expect(&run, 1, FACT_ARGUMENT, "x86_64", "prctl", "0", "0x3", self);
-	expect(&run, 1, FACT_ARGUMENT, "x86_64", "clone3", "flags", "0x0", self);
-	expect(&run, 1, FACT_SYSCALL, "x86_64", "#1000000", self, "ENOSYS");
+	expect(&run, 71, FACT_ARGUMENT, native(), "ioctl", "1", "0x9900", self);
+	expect(&run, 1, FACT_ARGUMENT, native(), "ioctl", "1", "0x993f", self);
+	expect(&run, 6, FACT_ARGUMENT, native(), "ioctl", "1", "many", self);
+	expect(&run, 1, FACT_ARGUMENT, native(), "personality", "0", "0xffffffff", self);
+	expect(&run, 1, FACT_ARGUMENT, native(), "prctl", "0", "0x3", self);
+	expect(&run, 1, FACT_ARGUMENT, native(), "clone3", "flags", "0x0", self);
+	expect(&run, 1, FACT_SYSCALL, native(), "#1000000", self, "ENOSYS");
 	assert_int_equal(limitations(&run, "unknown-syscall"), 1);
 	done(&run);
 }
@@ -340,9 +340,9 @@ static void test_threads(void **state)
 
 	(void)state;
 	record(&run, "threads");
-	expect(&run, 2000, FACT_SYSCALL, "x86_64", "getpgid", self, "ok");
-	expect(&run, 51, FACT_SYSCALL, "x86_64", "exit_group", self, "none");
-	expect(&run, 20, FACT_SYSCALL, "x86_64", "exit", self, "none");
+	expect(&run, 2000, FACT_SYSCALL, native(), "getpgid", self, "ok");
+	expect(&run, 51, FACT_SYSCALL, native(), "exit_group", self, "none");
+	expect(&run, 20, FACT_SYSCALL, native(), "exit", self, "none");
 	done(&run);
 }
 
