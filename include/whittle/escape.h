@@ -29,6 +29,12 @@ bool escape_next(const char **text, unsigned char *ret_byte, const char **ret_wo
 		 size_t *ret_length);
 
 /*
+ * Appends a message for a terminal, on one line: as escape_text(), but backslashes stay, so that
+ * evidence text in it is not escaped twice. Not reversible.
+ */
+void escape_terminal(struct buf *out, const void *bytes, size_t length);
+
+/*
  * Appends evidence text as one AppArmor name: bare where each byte is in [A-Za-z0-9/._-], else in
  * double quotes with every other byte as `\NNN` (apparmor.d(5); proven literal for all bytes by an
  * enforcing kernel). Placeholders become @{pid}, @{tid}, @{pids}, [0-9]*; a leading /proc/ in a

@@ -49,14 +49,15 @@ static bool is_unsafe(const unsigned char *bytes, size_t length)
 	       bytes[2] <= 0xa9;
 }
 
-void escape_text(struct buf *out, const void *data, size_t length)
+static void escape_bytes(struct buf *out, const void *data, size_t length, bool backslashes)
 {
 	const unsigned char *bytes = data;
 
 	for (size_t i = 0; i < length;) {
 		size_t n = utf8_length(bytes + i, length - i);
+		bool plain = !backslashes && bytes[i] == '\\';
 
-		if (n && !is_unsafe(bytes + i, n)) {
+		if (n && (plain || !is_unsafe(bytes + i, n))) {
 			buf_add(out, bytes + i, n);
 			i += n;
 			continue;
@@ -64,6 +65,16 @@ void escape_text(struct buf *out, const void *data, size_t length)
 		for (size_t end = i + (n ? n : 1); i < end; i++)
 			buf_addf(out, "\\x%02x", bytes[i]);
 	}
+}
+
+void escape_text(struct buf *out, const void *data, size_t length)
+{
+	escape_bytes(out, data, length, true);
+}
+
+void escape_terminal(struct buf *out, const void *data, size_t length)
+{
+	escape_bytes(out, data, length, false);
 }
 
 static int hex_value(char c)

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (*name)
-		fprintf(stderr, "whittle: no command '%s'\n", name);
+		warn("no command '%s'", name);
 	print_general_help(stderr);
 	return 2;
 }

@@ -1,9 +1,10 @@
-/* Messages: standard error, one line each, after "whittle: ". */
+/* Messages: standard error, one line each, whatever bytes a name in them has. */
 #include <cli/cli.h>
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <whittle/escape.h>
 
 static int level = 1;
 
@@ -17,13 +18,18 @@ int verbosity(void)
 	return level;
 }
 
-static void PRINTF_LIKE(1, 0) print_line(const char *format, va_list args)
+/* Prints "whittle: TEXT", or "whittle COMMAND: TEXT". */
+static void PRINTF_LIKE(2, 0) print_line(const char *command, const char *format, va_list args)
 {
 	AUTO_FREE char *text = NULL;
+	AUTO_BUF struct buf line = BUF_INIT;
+	int length = vasprintf(&text, format, args);
 
-	if (vasprintf(&text, format, args) < 0)
+	if (length < 0)
 		return;
-	fprintf(stderr, "whittle: %s\n", text);
+	escape_terminal(&line, text, (size_t)length);
+	fprintf(stderr, "whittle%s%s: %s\n", command ? " " : "", command ? command : "",
+		buf_text(&line));
 }
 
 void say(const char *format, ...)
@@ -33,7 +39,7 @@ void say(const char *format, ...)
 	if (level < 1)
 		return;
 	va_start(args, format);
-	print_line(format, args);
+	print_line(NULL, format, args);
 	va_end(args);
 }
 
@@ -42,7 +48,7 @@ void warn(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_line(format, args);
+	print_line(NULL, format, args);
 	va_end(args);
 }
 
@@ -58,14 +64,12 @@ void print_error(const struct error *err)
 
 int usage_error(const char *command, const char *format, ...)
 {
-	AUTO_FREE char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	int length = vasprintf(&text, format, args);
+	print_line(command, format, args);
 	va_end(args);
-	fprintf(stderr, "whittle %s: %s\nTry 'whittle %s --help'.\n", command,
-		length < 0 ? "bad usage" : text, command);
+	fprintf(stderr, "Try 'whittle %s --help'.\n", command);
 	return 2;
 }
 
