@@ -17,6 +17,7 @@ format()
 # error.c and say.c define the functions that analysis.h describes.
 tidy()
 {
+	set -o pipefail
 	printf '%s\0' src/*/*.c | xargs -0 -n 1 -P "$(nproc)" sh -c '
 		case $1 in
 		*/error.c) own=-DDEFINES_FAIL ;;
@@ -24,7 +25,7 @@ tidy()
 		*/cli/*) own=-DANALYSES_CLI ;;
 		esac
 		clang-tidy --quiet --warnings-as-errors="*" "$1" -- $OWN_CFLAGS $own \
-			-include tests/lint/analysis.h 2>&1' tidy
+			-include tests/lint/analysis.h 2>&1' tidy | grep -vE 'note:|^ |warnings? generated'
 }
 
 check_cpp()
