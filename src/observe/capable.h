@@ -38,7 +38,7 @@ struct call {
 	const struct creds *creds;
 };
 
-#define CAPABLE_MAX 8
+#define CAPABLE_MAX 64 /* a call may name each capability */
 struct capable_need {
 	uint64_t any_of; /* mask of 1 << CAP_*: any one of them suffices */
 	char *object;    /* evidence text for the reader: "0.0.0.0:80", a path; owned */
@@ -47,6 +47,8 @@ struct capable_need {
 /*
  * Fills needs with what the kernel would refuse without, whether or not the thread holds it;
  * returns how many. A need that the thread does not hold is "wanted" if the call is then refused.
+ * A thread in another user namespace than whittle's needs nothing of the host's capabilities but
+ * what it takes to map the host's root into that namespace.
  */
 size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_MAX]);
 void capable_release(struct capable_need *needs, size_t count);

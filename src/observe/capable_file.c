@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 
@@ -379,6 +380,21 @@ void rule_truncate(struct needs *needs)
 	need_keep_suid(needs, path);
 }
 
+/*
+ * What else opens another process's memory map: may_access_mm() in kernel/fork.c. Seen on 6.18,
+ * not on 6.12; a kernel between is taken for the older one, on which the policy works too.
+ */
+static uint64_t mm_alternatives(void)
+{
+	struct utsname kernel;
+	unsigned int version = 0, patch = 0;
+
+	if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &version, &patch) != 2 ||
+	    version < 6 || (version == 6 && patch < 18))
+		return 0;
+	return CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_SYS_ADMIN);
+}
+
 /* Devices and files of /proc that ask at open(2). */
 static void need_special(struct needs *needs, const struct path *path, unsigned int mask)
 {
@@ -404,11 +420,10 @@ static void need_special(struct needs *needs, const struct path *path, unsigned 
 	if (!path->process)
 		return;
 	const char *file = strrchr(path->name, '/') + 1;
-	/* proc_mem_open(); may_access_mm() takes the other two since Linux 6.13 */
+	/* proc_mem_open() in fs/proc/base.c */
 	for (size_t i = 0; i < ARRAY_SIZE(mm_files); i++)
 		if (strcmp(file, mm_files[i]) == 0)
-			need_ptrace(needs, path->process, true,
-				    CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_SYS_ADMIN));
+			need_ptrace(needs, path->process, true, mm_alternatives());
 	if (strcmp(file, "mem") == 0)
 		need_ptrace(needs, path->process, true, 0);
 }
@@ -463,6 +478,22 @@ void rule_open(struct needs *needs)
 	if (flags & O_NOATIME)
 		need_owner(needs, path, 0);
 	need_special(needs, path, mask);
+}
+
+/*
+ * verify_root_map() in kernel/user_namespace.c: who maps the user 0 of the namespace above had
+ * CAP_SETFCAP when it made the new one (Linux 5.12). A process can map nobody but its own user
+ * there (new_idmap_permitted()), so it is enough to see root open its own map.
+ */
+void need_root_map(struct needs *needs)
+{
+	const struct path *path = call_path(needs->call, 0);
+	uint64_t flags;
+
+	if (strncmp(needs->call->name, "open", 4) == 0 && path && path->name &&
+	    strcmp(path->name, "/proc/\\{pid}/uid_map") == 0 && needs->call->creds->euid == 0 &&
+	    open_flags(needs->call, &flags) && flags & (O_WRONLY | O_RDWR))
+		need_add(needs, CAP_BIT(CAP_SETFCAP), "root in a user namespace");
 }
 
 /* Does the call set a time of its own (not "now", not nothing)? vfs_utimes() in fs/utimes.c. */

@@ -68,6 +68,7 @@ pid_t call_target(const struct call *call, int64_t pid);
 dev_t task_terminal(pid_t tid);
 
 /* Rules of capable_file.c. */
+void need_root_map(struct needs *needs);
 void need_searches(struct needs *needs);
 void need_unix_address(struct needs *needs, const char *name, size_t length, bool create);
 void rule_access(struct needs *needs);

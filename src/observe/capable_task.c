@@ -214,7 +214,10 @@ void rule_pidfd_getfd(struct needs *needs)
 	need_ptrace(needs, pid_of_pidfd(needs->call, call_int(needs->call, 0)), false, 0);
 }
 
-/* cap_capset(): the inheritable set may not grow beyond the old inheritable and permitted. */
+/*
+ * cap_capset(): a capability comes into the inheritable set only out of the bounding set, and
+ * without CAP_SETPCAP out of the permitted one: the thread must be given it.
+ */
 void rule_capset(struct needs *needs)
 {
 	const struct call *call = needs->call;
@@ -225,8 +228,11 @@ void rule_capset(struct needs *needs)
 	size_t size = header[0] == _LINUX_CAPABILITY_VERSION_1 ? 12 : 24;
 	if (tracee_read(call->tid, call->args[1], data, size) < 0)
 		return;
-	uint64_t inheritable = data[2] | (uint64_t)data[5] << 32;
-	if (inheritable & ~(call->creds->inheritable | call->creds->permitted))
+	uint64_t raised = (data[2] | (uint64_t)data[5] << 32) & ~call->creds->inheritable;
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (raised & CAP_BIT(cap))
+			need_add(needs, CAP_BIT(cap), "inheritable set");
+	if (raised & ~call->creds->permitted)
 		need_add(needs, CAP_BIT(CAP_SETPCAP), "inheritable set");
 }
 
@@ -256,6 +262,10 @@ void rule_prctl(struct needs *needs)
 		return;
 	case PR_SET_SECUREBITS:
 		need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_SET_SECUREBITS");
+		return;
+	case PR_CAP_AMBIENT: /* out of the permitted and the inheritable set */
+		if (call->args[1] == PR_CAP_AMBIENT_RAISE && call->args[2] <= CAP_LAST_CAP)
+			need_add(needs, CAP_BIT(call->args[2]), "ambient set");
 		return;
 	case PR_SET_MM: /* prctl_set_mm(); a map needs nothing */
 		if (call->args[1] != PR_SET_MM_MAP && call->args[1] != PR_SET_MM_MAP_SIZE)

@@ -459,6 +459,45 @@ static void test_system(void **state)
 		assert_string_equal(plain(rows[i].name, &user, rows[i].args), rows[i].needs);
 }
 
+/* In another user namespace only mapping the host's root is the host's business. */
+static void test_user_namespace(void **state)
+{
+	char map[] = "/proc/\\{pid}/uid_map";
+	struct creds foreign = root;
+	struct path path = { .name = map, .object = { 0, 0, S_IFREG | 0644 } };
+	struct call call = { .name = "openat",
+			     .args = ARGS6(0, 0, O_WRONLY),
+			     .paths = &path,
+			     .path_count = 1,
+			     .creds = &foreign };
+
+	(void)state;
+	assert_string_equal(needs_of(&call), "");
+	foreign.foreign_userns = true;
+	assert_string_equal(needs_of(&call), "CAP_SETFCAP");
+	call.args = ARGS6(0, 0, O_RDONLY);
+	assert_string_equal(needs_of(&call), "");
+	call.args = ARGS6(0, 0, O_WRONLY);
+	foreign.euid = 1000;
+	assert_string_equal(needs_of(&call), "");
+	assert_string_equal(plain("mount", &foreign, ARGS6(0)), "");
+}
+
+static void test_capability_sets(void **state)
+{
+	uint32_t header[2] = { _LINUX_CAPABILITY_VERSION_3, 0 }, data[6] = { 0 };
+	uint64_t args[6] = { (uintptr_t)header, (uintptr_t)data };
+
+	(void)state;
+	assert_string_equal(plain("capset", &root, args), "");
+	data[2] = CAP_BIT(CAP_CHOWN);
+	assert_string_equal(plain("capset", &root, args), "CAP_CHOWN");
+	assert_string_equal(plain("capset", &user, args), "CAP_CHOWN,CAP_SETPCAP");
+	assert_string_equal(plain("prctl", &root, ARGS6(PR_CAP_AMBIENT, 2, CAP_CHOWN)),
+			    "CAP_CHOWN");
+	assert_string_equal(plain("prctl", &root, ARGS6(PR_CAP_AMBIENT, 4)), "");
+}
+
 static void test_limits(void **state)
 {
 	struct rlimit old, low;
@@ -558,14 +597,24 @@ static void test_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_search),    cmocka_unit_test(test_open),
-		cmocka_unit_test(test_access),    cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_rename),    cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_times),     cmocka_unit_test(test_xattr),
-		cmocka_unit_test(test_ids),       cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_netlink),   cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_system),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_processes), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_search),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_xattr),
+		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_netlink),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_user_namespace),
+		cmocka_unit_test(test_capability_sets),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_tables),
 	};
 

@@ -88,13 +88,9 @@ static void touch(const char *name)
 static int make_tree(void **state)
 {
 	static const char *const links[][2] = {
-		{"d/f",       "to_f"      },
-                { "d",        "to_d"      },
-                { "loop2",    "loop1"     },
-		{ "loop1",    "loop2"     },
-                { "../d/f",   "d/up"      },
-                { "d/absent", "dangling"  },
-		{ "/jf",      "d/absolute"},
+		{ "d/f", "to_f" },       { "d", "to_d" },      { "loop2", "loop1" },
+		{ "loop1", "loop2" },    { "../d/f", "d/up" }, { "d/absent", "dangling" },
+		{ "/jf", "d/absolute" },
 	};
 	(void)state;
 
@@ -504,15 +500,15 @@ static void test_unreadable(void **state)
 static void test_text(void **state)
 {
 	static const char *const rows[][2] = {
-		{"/proc/1/fd",           "/proc/\\{pids}/fd"               },
-		{ "/proc/1",             "/proc/\\{pids}"                  },
-		{ "/proc/1x/fd",         "/proc/1x/fd"                     },
-		{ "/proc/1/task/7/stat", "/proc/\\{pids}/task/\\{tid}/stat"},
-		{ "/proc/1/task/",       "/proc/\\{pids}/task/"            },
-		{ "/proc/1/taskx/7",     "/proc/\\{pids}/taskx/7"          },
-		{ "/x/proc/1/fd",        "/x/proc/1/fd"                    },
-		{ "/proc/",              "/proc/"                          },
-		{ "/tmp/\\{pid}",        "/tmp/\\x5c{pid}"                 },
+		{ "/proc/1/fd", "/proc/\\{pids}/fd" },
+		{ "/proc/1", "/proc/\\{pids}" },
+		{ "/proc/1x/fd", "/proc/1x/fd" },
+		{ "/proc/1/task/7/stat", "/proc/\\{pids}/task/\\{tid}/stat" },
+		{ "/proc/1/task/", "/proc/\\{pids}/task/" },
+		{ "/proc/1/taskx/7", "/proc/\\{pids}/taskx/7" },
+		{ "/x/proc/1/fd", "/x/proc/1/fd" },
+		{ "/proc/", "/proc/" },
+		{ "/tmp/\\{pid}", "/tmp/\\x5c{pid}" },
 	};
 
 	(void)state;
