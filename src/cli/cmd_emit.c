@@ -115,15 +115,16 @@ static int run(const struct emit_options *options, char *const *paths, size_t co
 	return rc < 0 ? -1 : write_output(options, &out, err);
 }
 
-static int unknown_target(const char *name)
+static void unknown_target(const char *name)
 {
 	AUTO_BUF struct buf known = BUF_INIT;
 
 	for (const struct target *target = targets; target->name; target++)
 		buf_addf(&known, "%s%s", known.length ? ", " : "", target->name);
-	return name ? usage_error("emit", "unknown target %s; there are: %s", name,
-				  buf_text(&known))
-		    : usage_error("emit", "which target? there are: %s", buf_text(&known));
+	if (name)
+		usage_error("emit", "unknown target %s; there are: %s", name, buf_text(&known));
+	else
+		usage_error("emit", "which target? there are: %s", buf_text(&known));
 }
 
 enum { OPTION_RUNTIME = 256, OPTION_NNP, OPTION_NAME, OPTION_ATTACH, OPTION_INCOMPLETE };
@@ -179,8 +180,10 @@ static int parse(int argc, char **argv, struct emit_options *options)
 		target = argv[optind++];
 	}
 	options->target = target ? target_by_name(target) : NULL;
-	if (!options->target)
-		return unknown_target(target);
+	if (!options->target) {
+		unknown_target(target);
+		return 2;
+	}
 	if (optind >= argc)
 		return usage_error("emit", "which evidence?");
 	return -1;

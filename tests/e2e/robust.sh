@@ -81,7 +81,7 @@ t_ok 'the refusal is a limitation' limited ptrace-refused
 
 # A daemon outlives its command, which exits 4; record waits and sees what it does.
 t_status 'a daemon: the status is the command'\''s' 4 record "$WORKLOADS/daemon" "$T/d" "$T/dir"
-t_is 'a daemon: it did its work' "$(cat d)" done
+t_is 'a daemon: it did its work' "$(cat d)" 'done'
 t_ok 'a daemon: its last call is recorded' recorded x86_64 mkdir ok
 
 # What a process inherits. `_` is the shell's; SigQ counts the user's queued signals.
@@ -92,9 +92,9 @@ state()
 state "$WORKLOADS/state" a 'b c' >plain.out
 state "$WHITTLE" record -q -o out --replace -- "$WORKLOADS/state" a 'b c' >traced.out
 t_ok 'all that a process inherits is as without whittle' diff plain.out traced.out
-(trap '' HUP INT CHLD; umask 077; ulimit -n 100; exec 7</dev/null 9>&1; cd /usr
+(trap '' HUP INT CHLD; umask 077; ulimit -n 100; exec 7</dev/null 9>&1; cd /usr || exit
 	state "$WORKLOADS/state" >"$T/plain.out")
-(trap '' HUP INT CHLD; umask 077; ulimit -n 100; exec 7</dev/null 9>&1; cd /usr
+(trap '' HUP INT CHLD; umask 077; ulimit -n 100; exec 7</dev/null 9>&1; cd /usr || exit
 	state "$WHITTLE" record -q -o "$T/out" --replace -- "$WORKLOADS/state" >"$T/traced.out")
 t_ok 'also ignored signals, umask, limits, descriptors, directory' diff plain.out traced.out
 t_ok 'a program still gets its terminal' bash -c \

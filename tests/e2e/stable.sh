@@ -19,7 +19,7 @@ twice()
 		"$WHITTLE" record -q -o $run --replace -- "$@" >/dev/null
 	done
 	for file in $profiles; do
-		t_ok "$name: same $file" cmp first/$file second/$file
+		t_ok "$name: same $file" cmp "first/$file" "second/$file"
 	done
 	for file in oci bpf caps apparmor policy; do
 		t_ok "$name: emit $file does not depend on the order of runs" bash -c "
