@@ -352,9 +352,24 @@ static void emit_open(struct observer *observer, struct thread *thread, const st
 		emit_path(observer, thread, path->name, words[i], owner, NULL);
 }
 
+static void opened(struct observer *observer, struct thread *thread, const struct path *path,
+		   pid_t linked)
+{
+	struct path seen = *path;
+
+	emit_open(observer, thread, path);
+	seen.linked = linked;
+	if (thread->value & O_PATH)
+		seen.process = 0; /* nothing was opened */
+	proc_accessed(observer, thread, &seen, false);
+}
+
+/* The descriptor says what was opened; mostly it is what the name led to before the call. */
 void open_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	AUTO_PATH struct path path = PATH_INIT;
+	int fd = (int)outcome->value;
+	pid_t linked = 0;
 
 	if (!outcome->checked)
 		return;
@@ -365,21 +380,22 @@ void open_leave(struct observer *observer, struct thread *thread, const struct o
 			emit_open(observer, thread, named);
 		return;
 	}
-	int fd = (int)outcome->value;
+	if (thread->operand_count && thread->operands[0].walked &&
+	    path_is_fd(thread->tid, fd, &thread->paths[0])) {
+		opened(observer, thread, &thread->paths[0], thread->paths[0].linked);
+		return;
+	}
 	if (path_of_fd(thread->tid, thread->process->tgid, fd, &path) < 0) {
 		emit_loss(observer, "unreadable-path");
 		return;
 	}
-	emit_open(observer, thread, &path);
-	if (thread->value & O_PATH)
-		path.process = 0; /* nothing was opened */
 	if (thread->operand_count &&
 	    strncmp(buf_text(&thread->operands[0].string), "/proc/", 6) == 0) {
 		const struct path *named = operand_path(observer, thread, 0);
 
-		path.linked = named ? named->linked : 0;
+		linked = named ? named->linked : 0;
 	}
-	proc_accessed(observer, thread, &path, false);
+	opened(observer, thread, &path, linked);
 }
 
 /* ---- two names ---- */

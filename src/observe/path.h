@@ -64,6 +64,9 @@ int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t lengt
  */
 int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path);
 
+/* Is the object that path names the one behind the open descriptor? */
+bool path_is_fd(pid_t tid, int fd, const struct path *path);
+
 /* Raw bytes of an absolute resolved name -> evidence text with the /proc placeholders put in. */
 void path_to_text(pid_t tgid, const char *bytes, size_t length, struct buf *out);
 
