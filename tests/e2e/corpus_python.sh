@@ -21,8 +21,8 @@ echo "modules $?"
 echo "sockets $?"
 "$1" -m test test_threading -m ThreadTests >>log 2>&1
 echo "threads $?"
-"$1" -m test test_subprocess -m 'test_check_output*' -m 'test_preexec*' -m 'test_call_*' -m 'test_communicate' \
-	>>log 2>&1
+"$1" -m test test_subprocess -m test_call_string -m test_communicate -m test_preexec \
+	-m test_terminate -m test_kill -m test_close_fds >>log 2>&1
 echo "processes $?"
 grep 'Tests result' log
 tail -n 20 log >&2

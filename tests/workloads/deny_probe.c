@@ -7,6 +7,7 @@
  *
  *	deny_probe call NAME          NAME with all six arguments -1: no call below does harm so
  *	deny_probe open FILE          needs CAP_DAC_READ_SEARCH if its mode refuses us
+ *	deny_probe bind               a port below 1024: needs CAP_NET_BIND_SERVICE
  *	deny_probe setgroups          needs CAP_SETGID always (setgroups(2))
  *	deny_probe setuid             to an id that is not ours: needs CAP_SETUID
  *	deny_probe status KEY VALUE…  each line of /proc/self/status is "KEY:\tVALUE"
@@ -15,11 +16,12 @@
  * when it starts; built hosted, it does the same after them.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
-enum { SUCCESS = 100, DIFFERS = 98, USAGE = 99, OTHER_UID = 54321 };
+enum { SUCCESS = 100, DIFFERS = 98, USAGE = 99, OTHER_UID = 54321, LOW_PORT = 0x0903 /* 777 */ };
 
 struct call {
 	const char *name;
@@ -142,12 +144,22 @@ static int probe_status(char **pair)
 	return SUCCESS;
 }
 
+static int probe_bind(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = LOW_PORT };
+	long fd = call3(SYS_socket, AF_INET, SOCK_STREAM, 0);
+
+	return outcome(fd < 0 ? fd : call3(SYS_bind, fd, (long)&at, sizeof at));
+}
+
 static int probe(int argc, char **argv)
 {
 	if (argc == 3 && text_is(argv[1], "call"))
 		return probe_call(argv[2]);
 	if (argc == 3 && text_is(argv[1], "open"))
 		return outcome(open_file(argv[2]));
+	if (argc == 2 && text_is(argv[1], "bind"))
+		return probe_bind();
 	if (argc == 2 && text_is(argv[1], "setgroups"))
 		return outcome(call3(SYS_setgroups, 0, 0, 0));
 	if (argc == 2 && text_is(argv[1], "setuid"))
