@@ -14,7 +14,7 @@ void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same, quiet or not. */
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
 /* "whittle: TEXT: STRERROR" and, on a line of its own, the hint. */
-void print_error(const struct error *err);
+void report_error(const struct error *err);
 /* "whittle COMMAND: ..." and where help is; returns 2. */
 int usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -30,7 +30,7 @@ void print_help(const struct command *command);
 void print_general_help(FILE *out);
 
 /*
- * The options of a command by getopt_long(3) with "+": at the first word that is none, they end.
+ * The options of a command by getopt_long(3).
  * Handles -h, -q, -v and what is unknown; returns as getopt_long does, or '?' after a message, or
  * 'h' after the help was printed.
  */

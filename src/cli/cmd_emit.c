@@ -167,7 +167,7 @@ static int parse(int argc, char **argv, struct emit_options *options)
 	const char *target = NULL;
 
 	for (;;) {
-		int option = next_option("emit", argc, argv, "+o:hqv", long_options);
+		int option = next_option("emit", argc, argv, "o:hqv", long_options);
 
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
@@ -200,13 +200,13 @@ int cmd_emit(int argc, char **argv)
 		return status;
 	if (options.policy.attach) {
 		if (resolve_attach(options.policy.attach, &attach, &err) < 0) {
-			print_error(&err);
+			report_error(&err);
 			return 2;
 		}
 		options.policy.attach = attach;
 	}
 	if (run(&options, argv + optind, (size_t)(argc - optind), &err) < 0) {
-		print_error(&err);
+		report_error(&err);
 		return 2;
 	}
 	return 0;

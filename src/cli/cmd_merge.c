@@ -60,12 +60,12 @@ static int merge(const char *output, char *const *paths, size_t count)
 	struct error err;
 
 	if (cli_load_evidence(paths, count, &evidence, &err) < 0) {
-		print_error(&err);
+		report_error(&err);
 		return 2;
 	}
 	int result = write_evidence(evidence, output, &err);
 	if (result < 0)
-		print_error(&err);
+		report_error(&err);
 	else
 		report(evidence, output);
 	evidence_free(evidence);

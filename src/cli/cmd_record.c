@@ -260,14 +260,14 @@ static int record(const struct record_options *options, const char *path, char *
 	struct error err = { .kind = ERROR_NONE };
 
 	if (output_open(options, &fd, &err) < 0) {
-		print_error(&err);
+		report_error(&err);
 		return EXIT_WHITTLE;
 	}
 	describe_run(options, argv, evidence_run(evidence, run));
 	if (run_session(options, path, argv, evidence, run, end, &err) < 0) {
 		if (err.kind == ERROR_INPUT)
 			return say_cannot_execute(path, err.number);
-		print_error(&err);
+		report_error(&err);
 		if (err.kind != ERROR_NONE && !end->raw_status && end->outcome == OUTCOME_UNKNOWN)
 			return EXIT_WHITTLE;
 	}
@@ -276,7 +276,7 @@ static int record(const struct record_options *options, const char *path, char *
 	record->status = end->status;
 	record->expected = end->expected;
 	if (output_write(options, fd, evidence, &err) < 0) {
-		print_error(&err);
+		report_error(&err);
 		return EXIT_WHITTLE;
 	}
 	return 0;

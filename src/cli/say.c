@@ -52,7 +52,7 @@ void warn(const char *format, ...)
 	va_end(args);
 }
 
-void print_error(const struct error *err)
+void report_error(const struct error *err)
 {
 	if (err->number)
 		warn("%s: %s", err->text, strerror(err->number));

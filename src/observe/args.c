@@ -345,5 +345,5 @@ void args_result_name(int64_t result, struct buf *out)
 void uring_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	if (outcome->ok && strcmp(thread->row->name, "io_uring_setup") == 0)
-		observer->sink->limitation(observer->sink->context, "io-uring");
+		emit_loss(observer, "io-uring");
 }
