@@ -71,6 +71,7 @@ static int resolve_attach(const char *path, char **ret_attach, struct error *err
 static int write_output(const struct emit_options *options, const struct buf *out,
 			struct error *err)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): -o cannot lack its argument */
 	if (strcmp(options->output, "-") != 0)
 		return file_replace(AT_FDCWD, options->output, buf_text(out), out->length, err);
 	if (options->target->binary && isatty(STDOUT_FILENO)) {
