@@ -14,10 +14,10 @@ observed()
 {
 	local name=$1 program status=0
 
-	program=$(command -v "$2") || { t_skip "$name: the same calls" "$2 is not installed"; return; }
+	program=$(type -P "$2") || { t_skip "$name: the same calls" "$2 is not installed"; return; }
 	shift 2
 	rm -rf "$T/evidence" "$T/kernel"
-	(cd "$T/work" && exec "$T/audit_calls" "$T/kernel" "$WHITTLE" record -o "$T/evidence" --replace -- \
+	(cd "$T/work" && exec "$T/audit_calls" "$T/kernel" timeout 120 "$WHITTLE" record -o "$T/evidence" --replace -- \
 		"$T/audit_calls" --join "$program" "$@") >"$T/log" 2>&1 </dev/null || status=$?
 	if [ "$status" -eq 125 ] || [ ! -s "$T/kernel" ] ||
 		! evidence_calls "$T/evidence/evidence.json" "$T/audit_calls" >"$T/whittle" 2>>"$T/log"; then
@@ -49,7 +49,7 @@ else
 	t_skip "i386: the same calls" "the compiler or the kernel cannot"
 fi
 if t_have stress-ng; then
-	observed "stress-ng syscall" stress-ng --quiet --temp-path "$T/work" --syscall 1 --syscall-ops 200
+	observed "stress-ng syscall" stress-ng --quiet --temp-path "$T/work" --timeout 1 --syscall 1
 else
 	t_skip "stress-ng: the same calls" "$t_missing is not installed"
 fi

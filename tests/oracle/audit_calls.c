@@ -40,8 +40,7 @@
 
 struct count {
 	unsigned int arch, action;
-	long nr;
-	unsigned long records;
+	unsigned long nr, records;
 };
 
 struct calls {
@@ -90,7 +89,7 @@ static void count_record(struct calls *calls, const char *record)
 	    !number_after(record, " syscall=", 10, &nr) ||
 	    !number_after(record, " code=", 16, &action))
 		errx(125, "a record without arch, syscall or code: %s", record);
-	while (i < calls->used && (calls->count[i].arch != arch || calls->count[i].nr != (long)nr ||
+	while (i < calls->used && (calls->count[i].arch != arch || calls->count[i].nr != nr ||
 				   calls->count[i].action != action))
 		i++;
 	if (i == CALLS)
@@ -184,7 +183,7 @@ static void write_counts(const struct calls *calls, const char *out)
 	if (!file)
 		err(125, "cannot write %s", out);
 	for (size_t i = 0; i < calls->used; i++)
-		fprintf(file, "%x %ld %lu %s\n", calls->count[i].arch, calls->count[i].nr,
+		fprintf(file, "%x %lu %lu %s\n", calls->count[i].arch, calls->count[i].nr,
 			calls->count[i].records, action_name(calls->count[i].action));
 	if (fclose(file) != 0)
 		err(125, "cannot write %s", out);

@@ -35,7 +35,7 @@
 #define CALLS     4096    /* distinct numbers */
 
 struct count {
-	int64_t nr;
+	uint64_t nr;
 	unsigned long enters, exits;
 };
 
@@ -79,7 +79,7 @@ static int event_id(const char *name)
 	return atoi(text);
 }
 
-static void count_call(struct calls *calls, int event, int64_t nr)
+static void count_call(struct calls *calls, int event, uint64_t nr)
 {
 	size_t i = 0;
 
@@ -105,7 +105,7 @@ static size_t read_event(struct calls *calls, const char *event, size_t left)
 {
 	uint32_t head, length;
 	uint16_t type;
-	int64_t nr;
+	uint64_t nr;
 
 	memcpy(&head, event, sizeof head);
 	switch (head & 31) {
@@ -255,11 +255,11 @@ static void write_counts(const struct calls *calls, const char *out)
 		const struct count *count = &calls->count[i];
 
 		if (count->enters)
-			fprintf(file, "enter %ld %lu\n", (long)count->nr, count->enters);
+			fprintf(file, "enter %lu %lu\n", count->nr, count->enters);
 		/* the write(2) that joins is seen to leave, but not to enter */
 		unsigned long exits = count->exits - (count->nr == SYS_write);
 		if (exits)
-			fprintf(file, "exit %ld %lu\n", (long)count->nr, exits);
+			fprintf(file, "exit %lu %lu\n", count->nr, exits);
 	}
 	if (fclose(file) != 0)
 		err(125, "cannot write %s", out);

@@ -94,8 +94,11 @@ static void kind_thread_exec(void)
 	pthread_t thread;
 	sigset_t none;
 
-	if (pthread_create(&thread, NULL, thread_calls, (void *)1) != 0 ||
-	    pthread_create(&thread, NULL, thread_exec, NULL) != 0)
+	if (pthread_create(&thread, NULL, thread_calls, (void *)1) != 0)
+		errx(1, "pthread_create");
+	/* had it not ended, exec would kill it, perhaps in the middle of a call */
+	pthread_join(thread, NULL);
+	if (pthread_create(&thread, NULL, thread_exec, NULL) != 0)
 		errx(1, "pthread_create");
 	sigemptyset(&none);
 	for (;;)

@@ -146,7 +146,7 @@ same_calls()
 	jq -r '.syscalls[].name' "$T/evidence/evidence.json" | sort -u >"$RESULTS/$1.names"
 	[ -n "$TRACEFS" ] || return 0
 	tracepoint_split "$T/evidence/evidence.json" "$T/kernel" &&
-		oracle_compare "$1" "$T/whittle" "$T/ran" "$T/denied"
+		oracle_compare "$1"
 }
 
 as=()

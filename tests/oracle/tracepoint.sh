@@ -26,12 +26,12 @@ observed()
 		shift
 	done
 	shift
-	program=$(command -v "$1") || { t_skip "$name: the same calls" "$1 is not installed"; return; }
+	program=$(type -P "$1") || { t_skip "$name: the same calls" "$1 is not installed"; return; }
 	shift
 	rm -rf "$T/evidence" "$T/kernel"
 	mkdir -m 0777 "$T/evidence"
-	(cd "$T/work" && exec "$KERNEL_CALLS" "$tracefs" "$T/kernel" "${as[@]}" "$WHITTLE" record \
-		-o "$T/evidence" --replace -- "$KERNEL_CALLS" --join "$program" "$@") \
+	(cd "$T/work" && exec "$KERNEL_CALLS" "$tracefs" "$T/kernel" "${as[@]}" timeout 120 \
+		"$WHITTLE" record -o "$T/evidence" --replace -- "$KERNEL_CALLS" --join "$program" "$@") \
 		>"$T/log" 2>&1 </dev/null || status=$?
 	if [ "$status" -eq 125 ] ||
 		! tracepoint_split "$T/evidence/evidence.json" "$T/kernel" >>"$T/log" 2>&1; then
@@ -70,8 +70,8 @@ observed "threads, whittle unprivileged" "${nobody[@]}" -- "$T/kinds" threads
 
 if t_have stress-ng; then
 	for stressor in $(stressors); do
-		observed "stress-ng $stressor" -- stress-ng --quiet --temp-path "$T/work" --timeout 5 \
-			--oomable "--$stressor" 1 "--$stressor-ops" "$(stressor_ops "$stressor")"
+		observed "stress-ng $stressor" -- stress-ng --quiet --temp-path "$T/work" --oomable \
+			--timeout "$(stressor_seconds "$stressor")" "--$stressor" 1 "--$stressor-ops" 10
 	done
 else
 	t_skip "stress-ng: the same calls" "$t_missing is not installed"
