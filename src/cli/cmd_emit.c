@@ -160,26 +160,19 @@ static void take_option(int option, struct emit_options *options)
 }
 
 /*
- * Options may stand before and behind the target. Returns -1 to go on, else the exit status; what
- * is left at argv[optind] is evidence.
+ * Options may stand anywhere. Returns -1 to go on, else the exit status; what is left at
+ * argv[optind] is evidence.
  */
 static int parse(int argc, char **argv, struct emit_options *options)
 {
-	const char *target = NULL;
+	int option;
 
-	for (;;) {
-		int option = next_option("emit", argc, argv, "o:hqv", long_options);
-
+	while ((option = next_option("emit", argc, argv, "o:hqv", long_options)) != -1) {
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
-		if (option != -1) {
-			take_option(option, options);
-			continue;
-		}
-		if (target || optind >= argc)
-			break;
-		target = argv[optind++];
+		take_option(option, options);
 	}
+	const char *target = optind < argc ? argv[optind++] : NULL;
 	options->target = target ? target_by_name(target) : NULL;
 	if (!options->target) {
 		unknown_target(target);

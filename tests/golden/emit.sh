@@ -82,6 +82,9 @@ for path in /bin/sh /bin/bash /usr/bin/python3 /opt/python3.12 /usr/bin/env /bin
 done
 t_ok "--attach wants an absolute path" says 'absolute' 2 apparmor --attach true "$good"
 attached=$(emit apparmor --name x --attach "$T/prog ram" "$good" | grep '^profile')
+t_is "options may stand behind the evidence" \
+	"$("$WHITTLE" emit --name first apparmor "$good" --attach /opt/x | grep '^profile')" \
+	"profile first /opt/x flags=(attach_disconnected,mediate_deleted) {"
 t_is "--attach quotes" "$attached" \
 	"profile x \"${T}/prog\\040ram\" flags=(attach_disconnected,mediate_deleted) {"
 t_is "nothing is attached unless asked" "$(emit apparmor "$good" | grep '^profile')" \
