@@ -275,6 +275,7 @@ static int record(const struct record_options *options, const char *path, char *
 	record->outcome = end->outcome;
 	record->status = end->status;
 	record->expected = end->expected;
+	notes_say(record);
 	if (output_write(options, fd, evidence, &err) < 0) {
 		report_error(&err);
 		return EXIT_WHITTLE;

@@ -46,6 +46,9 @@ int output_open(const struct record_options *options, int *ret_fd, struct error 
 int output_write(const struct record_options *options, int fd, struct evidence *evidence,
 		 struct error *err);
 
+/* Says what the run lost, and its limitations, a line each. */
+void notes_say(const struct evidence_run *run);
+
 /* A copy of argv as evidence text with what looks like a secret masked; freed by the caller. */
 char **secrets_mask(char *const *argv);
 

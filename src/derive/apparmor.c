@@ -113,6 +113,35 @@ static void add_capabilities(const struct policy *policy, struct drafts *drafts)
 	}
 }
 
+/*
+ * apparmor_parser makes one automaton of all file names, with 16-bit states (3.0: "Too many
+ * states"). Names without patterns make a tree: a state for each byte that a name does not share
+ * with the one before it.
+ */
+static void note_size(struct policy *policy)
+{
+	enum { STATES_MAX = 65535 };
+	const char *last = "";
+	size_t states = 0;
+
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		const struct apparmor_rule *rule = &policy->apparmor[i];
+		size_t shared = 0;
+
+		if (rule->class != APPARMOR_FILE && rule->class != APPARMOR_LINK)
+			continue;
+		while (last[shared] && last[shared] == rule->name[shared])
+			shared++;
+		states += strlen(rule->name + shared) + strlen(rule->target); /* of a link */
+		last = rule->name;
+	}
+	if (states > STATES_MAX)
+		policy_note(policy,
+			    "the AppArmor profile names more files than apparmor_parser can hold "
+			    "(over %d states): let a pattern stand for those that vary",
+			    STATES_MAX);
+}
+
 void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 {
 	struct drafts drafts = { NULL, 0, 0 };
@@ -129,4 +158,5 @@ void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 		fold(&drafts.list[from], to - from, &policy->apparmor[policy->apparmor_count++]);
 	}
 	free(drafts.list);
+	note_size(policy);
 }

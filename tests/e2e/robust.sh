@@ -75,9 +75,10 @@ else
 	t_skip 'other ABIs of x86_64' "this is $(uname -m)"
 fi
 
-record "$WORKLOADS/tracer" >traced.out
+"$WHITTLE" record -o out --replace -- "$WORKLOADS/tracer" >traced.out 2>err
 t_is 'a workload that traces its child is refused' "$(cat traced.out)" refused
 t_ok 'the refusal is a limitation' limited ptrace-refused
+t_like 'and is said' "$(cat err)" 'wanted to trace a process itself'
 
 # A daemon outlives its command, which exits 4; record waits and sees what it does.
 t_status 'a daemon: the status is the command'\''s' 4 record "$WORKLOADS/daemon" "$T/d" "$T/dir"

@@ -1,0 +1,50 @@
+/* What a run lost or could not do, said to the user as soon as it ends. */
+#include <cli/cli.h>
+#include <cli/record.h>
+
+#include <string.h>
+
+static const struct {
+	const char *kind;
+	const char *text;
+} texts[] = {
+	{ "engine-failed", "whittle could not follow the workload to its end" },
+	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
+		      "ring were not seen" },
+	{ "ptrace-refused",
+	  "the workload wanted to trace a process itself (as strace and gdb do); the "
+	  "kernel refuses that while whittle traces it, and what it would have done "
+	  "then is not in the evidence" },
+	{ "set-id-ignored",
+	  "a set-id program ran without its privileges, as the kernel has it while "
+	  "an unprivileged user traces it: record as root to see what it does" },
+	{ "undecoded-syscall", "a system call was recorded whose arguments whittle cannot decode" },
+	{ "unknown-abi", "calls of an ABI that whittle does not know were not recorded" },
+	{ "unknown-syscall",
+	  "a system call was recorded by its number: whittle has no name for it" },
+	{ "unreadable-path", "a path could not be read or resolved, and is not in the evidence" },
+	{ "unreadable-program", "the executable of a process could not be told" },
+	{ "unstorable-fact", "a fact was too long to be kept" },
+	{ "untraced-child", "a process was started with CLONE_UNTRACED, and was not followed" },
+};
+
+static const char *text_of(const char *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (strcmp(texts[i].kind, kind) == 0)
+			return texts[i].text;
+	return kind;
+}
+
+static void say_list(const char *word, const struct evidence_note *notes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		say("%s: %s (%s, %llu times)", word, text_of(notes[i].kind), notes[i].kind,
+		    (unsigned long long)notes[i].count);
+}
+
+void notes_say(const struct evidence_run *run)
+{
+	say_list("lost", run->losses, run->loss_count);
+	say_list("limitation", run->limitations, run->limitation_count);
+}
