@@ -14,7 +14,7 @@
 #	setup                    function: makes the fixture in $W, which is empty before each run
 #	client                   function: for a server; runs untraced in $W once it listens
 #	report                   function: prints what else belongs to the outcome
-#	account=NAME             runs as this user (root)
+#	account=NAME             runs as this user, if root runs the script (root)
 #	runs=N                   recordings to unite (1): programs with timing of their own need more
 #	used=(PATH…) unused=(PATH…)  for the AppArmor policy; $W/… or the host's
 #	bits=64|32               which ABI the probe uses (64)
@@ -31,7 +31,7 @@ fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command=()
-account=root
+account=$(id -un)
 runs=1
 used=()
 unused=()
@@ -481,12 +481,16 @@ corpus_main()
 	local mode
 
 	if is_server; then write_client; fi
-	if is_root; then
+	if ! is_root; then
+		account=$(id -un)
+	else
 		mkdir -p "$B/rootfs" "$S/upper" "$S/overlay"
 		mount -t overlay -o "lowerdir=/,upperdir=$S/upper,workdir=$S/overlay" whittle "$B/rootfs" ||
 			exit 1
 	fi
-	run_once native
+	run_once native || t_fail "$program: the fixture"
+	t_like "$program: a native run ends well" "$(head -n 1 "$S/outcome.native")" \
+		'^(status|client ended with) 0$'
 	record
 	find_usable
 	emit_profiles

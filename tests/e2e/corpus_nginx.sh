@@ -2,6 +2,7 @@
 # nginx: a master and two workers of another user, ports 80 and 8080, files, errors, ranges, gzip.
 . "$(dirname "$0")/../lib-enforce.sh"
 corpus_init nginx curl
+is_root || t_skip_all "a port below 1024 needs root"
 
 command=(nginx -e "$W/error.log" -c "$W/nginx.conf")
 used=(/etc/passwd "$W/nginx.conf" "$W/www/index.html" "$W/access.log")
@@ -49,20 +50,23 @@ client()
 {
 	local url=http://127.0.0.1 i
 
-	curl -s --retry 50 --retry-connrefused --retry-delay 0 --retry-max-time 20 "$url/" || return
-	curl -s -o /dev/null -w '%{http_code}\n' "$url/absent"
-	curl -s "$url/up/"
-	for i in 1 2 3 4 5 6; do curl -s "$url/up/numbers.txt"; done | md5sum
-	curl -s -r 100-120 "$url/numbers.txt"
-	curl -s --compressed "$url/numbers.txt" | md5sum
-	curl -s "$url/numbers.txt" | md5sum
-	for i in 1 2 3 4 5 6 7 8; do curl -s -o /dev/null "$url/numbers.txt" & done
+	curl -s --max-time 20 --retry 50 --retry-connrefused --retry-delay 0 --retry-max-time 20 "$url/" || return
+	curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' "$url/absent"
+	curl -s --max-time 20 "$url/up/"
+	for i in 1 2 3 4 5 6; do curl -s --max-time 20 "$url/up/numbers.txt"; done | md5sum
+	curl -s --max-time 20 -r 100-120 "$url/numbers.txt"
+	curl -s --max-time 20 --compressed "$url/numbers.txt" | md5sum
+	curl -s --max-time 20 "$url/numbers.txt" | md5sum
+	for i in 1 2 3 4 5 6 7 8; do curl -s --max-time 20 -o /dev/null "$url/numbers.txt" & done
 	wait
-	curl -s -o /dev/null -w '%{http_code}\n' -d "$(seq 1 5000)" "$url/"
-	wc -l <"$W/access.log"
+	curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' -d "$(seq 1 5000)" "$url/"
 }
 
-# Without dates, pids and connection numbers.
-report() { sed 's/.*\(\[[a-z]*\]\) [0-9#]*: [*0-9]* /\1 /' error.log; }
+# The errors without dates, pids and connection numbers. A line is logged after its answer is sent.
+report()
+{
+	wc -l <access.log
+	sed 's/.*\(\[[a-z]*\]\) [0-9#]*: [*0-9]* /\1 /' error.log
+}
 
 corpus_main

@@ -43,7 +43,7 @@ client()
 {
 	local url=http://127.0.0.1:8081 page i
 
-	curl -s --retry 100 --retry-connrefused --retry-delay 0 --retry-max-time 20 "$url/absent" || return
+	curl -s --max-time 20 --retry 100 --retry-connrefused --retry-delay 0 --retry-max-time 20 "$url/absent" || return
 	for page in hash child worker write; do curl -s --max-time 20 "$url/$page"; done
 	for page in file gzip; do curl -s --max-time 20 "$url/$page" | md5sum; done
 	for i in 1 2 3 4 5 6 7 8; do curl -s --max-time 20 "$url/file" "$url/hash" & done | md5sum | wc -l

@@ -7,7 +7,6 @@ account=nobody
 bin=$(echo /usr/lib/postgresql/*/bin)
 bin=${bin##* }
 [ -x "$bin/initdb" ] || t_skip_all "PostgreSQL's server is not installed"
-[ "$(id -u)" -eq 0 ] || account=$(id -un)
 
 command=(sh "$F/work.sh" "$bin")
 used=("$bin/postgres" "$W/data/postgresql.conf")
