@@ -74,7 +74,11 @@ enum {
 /* name: as AppArmor writes it (term, kill, exists, rtmin+3); to: self, workload, outside, group,
  * all */
 enum { SIGNAL_NAME, SIGNAL_TO, SIGNAL_PROGRAM };
-/* request: traceme, attach, seize, read (process_vm_readv, /proc), write, kcmp, ...; to as above */
+/*
+ * request: of ptrace(2) (traceme, attach, seize, ...), getfd, kcmp, vm-read and vm-write
+ * (process_vm_readv(2) and what else takes the right to attach), read (files of /proc that take the
+ * right to read); to as above
+ */
 enum { PTRACE_REQUEST, PTRACE_TO, PTRACE_PROGRAM, PTRACE_RESULT };
 /* operation: mount bind rbind move remount make umount pivot_root fsopen...; options: "ro,nosuid"
  */

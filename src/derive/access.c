@@ -136,24 +136,13 @@ static void add_signals(const struct evidence *evidence, struct policy *policy,
 	draft->why = xstrdup("so that it can be stopped from outside");
 }
 
-/*
- * The mode in which the kernel asks (ptrace_may_access): "read" facts are process_vm_readv(2),
- * which attaches, or files of /proc, which read.
+/* The mode in which the kernel asks (ptrace_may_access()): those of this table read, others attach.
  */
-static const struct {
-	const char *request;
-	unsigned int perms;
-} requests[] = {
-	{ "kcmp", PERM_READ },
-	{ "read", PERM_READ | PERM_TRACE },
-};
+static const char *const readers[] = { "kcmp", "read", NULL };
 
 static unsigned int ptrace_perms(const char *request)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
-		if (strcmp(requests[i].request, request) == 0)
-			return requests[i].perms;
-	return PERM_TRACE;
+	return is_word(readers, request) ? PERM_READ : PERM_TRACE;
 }
 
 /* What the other side of these perms is asked. */
@@ -185,8 +174,8 @@ static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
 		const struct reach *reach = find_reach(to);
 		unsigned int perms = ptrace_perms(request);
 
-		/* A process may always read itself. */
-		if (!reach || (strcmp(to, "self") == 0 && strcmp(request, "read") == 0))
+		/* A process may always look at itself (__ptrace_may_access(), mm_access()). */
+		if (!reach || strcmp(to, "self") == 0)
 			continue;
 		/* Inside, a refusal is the recorder's doing: it holds the place of the tracer. */
 		if (reach->inside)

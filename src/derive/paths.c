@@ -202,13 +202,12 @@ static void add_entry(const struct evidence *evidence, const struct fact *fact,
 
 /*
  * One check, on the file that was executed: under ix the interpreter of a script needs nothing, and
- * neither does a loader; a script is read by its interpreter.
+ * neither does a loader. That an interpreter reads the script is a fact of its own.
  */
 static void add_exec(const struct evidence *evidence, const struct fact *fact,
 		     struct drafts *drafts)
 {
 	const char *path = fact->field[EXEC_PATH], *by = fact->field[EXEC_BY];
-	bool script = fact->field[EXEC_INTERPRETERS][0] != '\0';
 
 	if (path[0] != '/')
 		return;
@@ -216,8 +215,8 @@ static void add_exec(const struct evidence *evidence, const struct fact *fact,
 		add_entry(evidence, fact, drafts);
 		return;
 	}
-	add_file(drafts, strncmp(path, "/memfd:", 7) == 0 ? "/" : path,
-		 script ? PERM_R | PERM_IX : PERM_IX, false, xasprintf("exec by %s", by));
+	add_file(drafts, strncmp(path, "/memfd:", 7) == 0 ? "/" : path, PERM_IX, false,
+		 xasprintf("exec by %s", by));
 }
 
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)

@@ -115,15 +115,27 @@ static bool has_capability(const struct policy *policy, const char *name)
 }
 
 /*
- * The kernel asks for dac_read_search first and for dac_override if that is refused
- * (generic_permission() in fs/namei.c). The refusal would be logged each time though nothing fails.
+ * Capabilities that the kernel asks for though nothing fails without: each time, the refusal would
+ * be logged. Where one is needed it is granted, and not denied here.
  */
+static const struct {
+	const char *asked, *by, *why;
+} quiet[] = {
+	/* generic_permission() in fs/namei.c */
+	{ "dac_read_search", "dac_override", "asked for before dac_override, which does" },
+	/* setattr_prepare() in fs/attr.c: refused, it clears a set-group-id bit that is not there
+	 */
+	{ "fsetid", "fowner", "asked for by chmod(2) of a file of another group" },
+};
+
 static void add_quiet(const struct policy *policy, struct buf *out)
 {
-	if (has_capability(policy, "dac_override") && !has_capability(policy, "dac_read_search"))
-		buf_adds(out,
-			 "\n  # asked for before dac_override, which does: not worth a log line\n"
-			 "  deny capability dac_read_search,\n");
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
+		if (has_capability(policy, quiet[i].by) && !has_capability(policy, quiet[i].asked))
+			buf_addf(out,
+				 "\n  # %s: not worth a log line\n"
+				 "  deny capability %s,\n",
+				 quiet[i].why, quiet[i].asked);
 }
 
 static void add_rules(const struct policy *policy, struct buf *out)

@@ -419,8 +419,8 @@ const char *ptrace_request_name(uint64_t request, char scratch[32]);
 /* Whom a process id of the thread's means: "self", "workload", "outside", "group" or "all". */
 const char *process_class(const struct observer *observer, const struct thread *thread, pid_t pid);
 /*
- * A path was used: a ptrace "read" of the process whose link was followed, or whose file was opened
- * or, if link, read as a link, where the kernel checks that.
+ * A path was used: a ptrace "read" or "vm-read" of the process whose link was followed, or whose
+ * file was opened or, if link, read as a link, where the kernel checks that.
  */
 void proc_accessed(struct observer *observer, struct thread *thread, const struct path *path,
 		   bool link);

@@ -243,8 +243,8 @@ static const char *request_of_call(const struct thread *thread, char scratch[32]
 	} rows[] = {
 		{ "kcmp", "kcmp" },
 		{ "pidfd_getfd", "getfd" },
-		{ "process_vm_readv", "read" },
-		{ "process_vm_writev", "write" },
+		{ "process_vm_readv", "vm-read" },
+		{ "process_vm_writev", "vm-write" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -281,57 +281,80 @@ void ptrace_leave(struct observer *observer, struct thread *thread, const struct
 
 /*
  * What is below /proc/PID and asks ptrace_may_access() when it is opened or read (fs/proc/base.c),
- * or if link, when it is read as a link.
+ * or if link, when it is read as a link. Most ask for the right to read the process; "vm-read" are
+ * those that take the right to attach to it, as process_vm_readv(2) does. stat shows less without
+ * (do_task_stat() in fs/proc/array.c), but the refusal is logged.
  */
-static const struct {
+static const struct guarded_file {
 	const char *name;
 	bool link;
+	const char *request;
 } guarded_files[] = {
-	{ "auxv", false },         { "environ", false },     { "io", false },
-	{ "map_files/", true },    { "maps", false },        { "mem", false },
-	{ "mountstats", false },   { "numa_maps", false },   { "pagemap", false },
-	{ "patch_state", false },  { "personality", false }, { "smaps", false },
-	{ "smaps_rollup", false }, { "stack", false },       { "syscall", false },
-	{ "timers", false },       { "wchan", false },       { "cwd", true },
-	{ "exe", true },           { "fd/", true },          { "ns/", true },
-	{ "root", true },
+	{ "auxv", false, "read" },
+	{ "environ", false, "read" },
+	{ "io", false, "read" },
+	{ "map_files/", true, "read" },
+	{ "maps", false, "read" },
+	{ "mem", false, "vm-read" },
+	{ "mountstats", false, "read" },
+	{ "numa_maps", false, "read" },
+	{ "pagemap", false, "read" },
+	{ "patch_state", false, "read" },
+	{ "personality", false, "vm-read" },
+	{ "smaps", false, "read" },
+	{ "smaps_rollup", false, "read" },
+	{ "stack", false, "vm-read" },
+	{ "stat", false, "read" },
+	{ "syscall", false, "vm-read" },
+	{ "timers", false, "read" },
+	{ "wchan", false, "read" },
+	{ "cwd", true, "read" },
+	{ "exe", true, "read" },
+	{ "fd/", true, "read" },
+	{ "ns/", true, "read" },
+	{ "root", true, "read" },
 };
 
-/* Does name, below the directory of another process, ask for the right to read that process? */
-static bool asks_ptrace(const char *name, bool link)
+/* What name, below the directory of another process, asks for; NULL if nothing. */
+static const char *asked_request(const char *name, bool link)
 {
 	static const char process[] = "/proc/\\{pids}/", task[] = "task/\\{tid}/";
 
 	if (strncmp(name, process, sizeof(process) - 1) != 0)
-		return false;
+		return NULL;
 	name += sizeof(process) - 1;
 	if (strncmp(name, task, sizeof(task) - 1) == 0)
 		name += sizeof(task) - 1;
 	for (size_t i = 0; i < ARRAY_SIZE(guarded_files); i++) {
-		const char *guarded = guarded_files[i].name;
-		size_t length = strlen(guarded);
-		bool directory = guarded[length - 1] == '/';
+		const struct guarded_file *guarded = &guarded_files[i];
+		size_t length = strlen(guarded->name);
+		bool directory = guarded->name[length - 1] == '/';
 
-		if (guarded_files[i].link == link && strncmp(name, guarded, length) == 0 &&
+		if (guarded->link == link && strncmp(name, guarded->name, length) == 0 &&
 		    (directory ? name[length] != '\0' : name[length] == '\0'))
-			return true;
+			return guarded->request;
 	}
-	return false;
+	return NULL;
 }
 
-static void emit_read(struct observer *observer, struct thread *thread, pid_t pid)
+static void emit_look(struct observer *observer, struct thread *thread, const char *request,
+		      pid_t pid)
 {
 	const char *class = process_class(observer, thread, pid);
 
 	if (strcmp(class, "self") != 0)
-		emit_ptrace(observer, thread, "read", class, 0);
+		emit_ptrace(observer, thread, request, class, 0);
 }
 
 void proc_accessed(struct observer *observer, struct thread *thread, const struct path *path,
 		   bool link)
 {
+	const char *request = NULL;
+
 	if (path->linked)
-		emit_read(observer, thread, path->linked);
-	if (path->process && path->name && asks_ptrace(path->name, link))
-		emit_read(observer, thread, path->process);
+		emit_look(observer, thread, "read", path->linked);
+	if (path->process && path->name)
+		request = asked_request(path->name, link);
+	if (request)
+		emit_look(observer, thread, request, path->process);
 }

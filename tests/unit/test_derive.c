@@ -261,7 +261,7 @@ static void test_execs(void **state)
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/start", "")->perms, "mrix");
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/bin/sh", "")->perms, "mr");
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/lib/ld.so", "")->perms, "mr");
-	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/tool", "")->perms, "rix");
+	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/tool", "")->perms, "ix");
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/bin/ls", "")->perms, "ix");
 	assert_null(find_rule(policy, APPARMOR_FILE, "/bin/py", ""));
 	assert_null(find_rule(policy, APPARMOR_FILE, "/bin/env", ""));
@@ -318,9 +318,11 @@ static void test_ptrace(void **state)
 		const char *request, *to, *result, *peer, *perms;
 	} rows[] = {
 		{ "traceme", "workload", "EPERM", "@{profile_name}", "trace, tracedby" },
-		{ "read", "workload", "ok", "@{profile_name}", "trace, read, tracedby, readby" },
+		{ "read", "workload", "ok", "@{profile_name}", "read, readby" },
+		{ "vm-read", "workload", "ok", "@{profile_name}", "trace, tracedby" },
 		{ "kcmp", "workload", "ok", "@{profile_name}", "read, readby" },
 		{ "read", "self", "ok", "@{profile_name}", NULL },
+		{ "vm-read", "self", "ok", "@{profile_name}", NULL },
 		{ "attach", "outside", "ok", "unconfined", "trace" },
 		{ "attach", "outside", "EPERM", "unconfined", NULL },
 		{ "traceme", "outside", "ok", "unconfined", "tracedby" },

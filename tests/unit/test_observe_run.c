@@ -122,7 +122,7 @@ static void test_ptrace(void **state)
 
 	(void)state;
 	record(&run, "ptrace");
-	expect(&run, 1, FACT_PTRACE, "read", "self", self, "ok");
+	expect(&run, 1, FACT_PTRACE, "vm-read", "self", self, "ok");
 	expect(&run, 1, FACT_PTRACE, "traceme", "workload", self, "EPERM");
 	expect(&run, 3, FACT_PTRACE, "read", "workload", self, "ok"); /* maps, exe, root */
 	expect(&run, 1, FACT_PATH, "/proc/\\{pids}/maps", "read");
