@@ -4,8 +4,13 @@
 # tracepoints. They come from Debian's source package, fetched through apt with a state of its own,
 # and are built once into build/strace-tests.
 #
-# A program is run alone twice: what then differs (process ids, times) is not compared. They run as
-# nobody where the test is root: some would change the machine.
+# A program is run alone twice: what then differs (process ids, times) is not compared. A program that
+# ends differently under whittle is run under strace too: if it ends there as it does under whittle, it
+# is ptrace that it notices, and it is listed apart. All run as nobody where the test is root: some
+# would change the machine.
+#
+# Many programs are built several times over, for one way of strace's to print each (openat,
+# openat-P, openat-Xraw…): only the first of them runs, unless FULL=1.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/common.bash"
 
@@ -59,35 +64,39 @@ prepare()
 	exec 8>&-
 }
 
-# alone NAME NUMBER: runs it in a fresh directory without whittle; its status.
-alone()
+# within NAME COMMAND…: runs it in a fresh directory, the same for all, so that what it prints does not
+# differ; its output goes to $T/NAME.out and .err.
+within()
 {
-	local status=0
+	local name=$1 status=0
 
-	mkdir -m 0777 "$T/alone$2" &&
-		cd "$T/alone$2" || exit 1
-	"${as[@]}" setarch -R timeout -k 1 "$seconds" "$programs/$1" \
-		>"$T/alone$2.out" 2>"$T/alone$2.err" </dev/null || status=$?
+	shift
+	rm -rf "$T/run"
+	mkdir -m 0777 "$T/run" && cd "$T/run" || exit 1
+	# bash puts _ into the environment, whose size the addresses on the stack depend on
+	env -u _ "$@" >"$T/$name.out" 2>"$T/$name.err" </dev/null || status=$?
 	return "$status"
 }
 
-# recorded NAME: the same under whittle, and in the kernel's eyes too where $TRACEFS is given. The
-# launcher and all that stands before whittle are not the program's.
+alone() { within "$2" "${as[@]}" setarch -R timeout -k 1 "$seconds" "$programs/$1"; }
+straced()
+{
+	within straced "${as[@]}" setarch -R timeout -k 1 $((seconds * 6)) strace -f -o /dev/null "$programs/$1"
+}
+
+# recorded NAME: under whittle, and in the kernel's eyes too where $TRACEFS is given. The launcher and
+# all that stands before whittle are not the program's.
 recorded()
 {
-	local status=0
 	local -a kernel=() join=()
 
-	mkdir -m 0777 "$T/recorded" "$T/evidence" &&
-		cd "$T/recorded" || exit 1
+	mkdir -m 0777 "$T/evidence"
 	if [ -n "$TRACEFS" ]; then
 		kernel=("$KERNEL_CALLS" "$TRACEFS" "$T/kernel")
 		join=("$KERNEL_CALLS" --join)
 	fi
-	timeout -k 1 $((seconds * 6)) "${kernel[@]}" "${as[@]}" setarch -R "$WHITTLE" record \
-		-o "$T/evidence" --replace -- "${join[@]}" "$programs/$1" \
-		>"$T/recorded.out" 2>"$T/recorded.err" </dev/null || status=$?
-	return "$status"
+	within recorded timeout -k 1 $((seconds * 6)) "${kernel[@]}" "${as[@]}" setarch -R \
+		"$WHITTLE" record -o "$T/evidence" --replace -- "${join[@]}" "$programs/$1"
 }
 
 # blank FILE: without its numbers.
@@ -96,57 +105,87 @@ blank()
 	sed -E 's/0x[0-9a-f]+|[0-9]+/N/g' "$1"
 }
 
-# same_output: of the runs alone and the recorded one. Says how exactly it could compare.
+# same_output RUN: as that of both runs alone. Prints how exactly it could compare.
 same_output()
 {
-	if cmp -s "$T/alone1.out" "$T/alone2.out"; then
+	if cmp -s "$T/first.out" "$T/second.out"; then
 		echo exact
-		cmp -s "$T/alone1.out" "$T/recorded.out"
-	elif [ "$(blank "$T/alone1.out")" = "$(blank "$T/alone2.out")" ]; then
+		cmp -s "$T/first.out" "$T/$1.out"
+	elif [ "$(blank "$T/first.out")" = "$(blank "$T/second.out")" ]; then
 		echo numbers
-		[ "$(blank "$T/alone1.out")" = "$(blank "$T/recorded.out")" ]
+		[ "$(blank "$T/first.out")" = "$(blank "$T/$1.out")" ]
 	else
 		echo varies
 	fi
 }
 
-# judge NAME: one line "VERDICT NAME OUTPUT STATUS", verdicts: same; endless, flaky, refused (not
-# compared); status, output, calls (failures, with the reasons in the lines that follow).
+# noted KIND NAME: does the evidence have it among its losses or limitations?
+noted()
+{
+	jq -e --arg kind "$1" --arg name "$2" '.runs[0][$kind] | if $name == "" then length > 0
+		else has($name) end' "$T/evidence/evidence.json" >/dev/null 2>&1
+}
+
+# judge NAME: one line "VERDICT NAME OUTPUT STATUS"; reasons in the lines that follow. Verdicts: same;
+# endless, flaky, refused, traced, lossy (not compared, with a reason that was seen in this run);
+# status, output, calls (failures).
 judge()
 {
-	local first=0 second=0 third=0 output
+	local first=0 second=0 third=0 fourth=0 output
 
-	(alone "$1" 1) || first=$?
+	(alone "$1" first) || first=$?
 	[ "$first" -ne 124 ] || { echo "endless $1 - $first"; return; }
-	(alone "$1" 2) || second=$?
+	(alone "$1" second) || second=$?
 	[ "$first" -eq "$second" ] || { echo "flaky $1 - $first,$second"; return; }
 	(recorded "$1") || third=$?
-	output=$(same_output) || output=differs
-	if { [ "$first" -ne "$third" ] || [ "$output" = differs ]; } &&
-		jq -e '.runs[0].limitations["ptrace-refused"]' "$T/evidence/evidence.json" >/dev/null 2>&1; then
+	if ! output=$(same_output recorded); then
+		# two runs of the same second may agree on the time
+		(alone "$1" second) || second=$?
+		output=$(same_output recorded) || output=differs
+	fi
+	if [ "$first" -eq "$third" ] && [ "$output" != differs ]; then
+		judge_calls "$1" "$output" "$first"
+	elif noted limitations ptrace-refused; then
 		echo "refused $1 $output $first"
+	elif (straced "$1") || fourth=$?; [ "$third" -eq "$fourth" ] && same_as_straced; then
+		echo "traced $1 $output $first"
 	elif [ "$first" -ne "$third" ]; then
 		echo "status $1 $output $first"
-		echo "# $1: status $first alone, $third recorded"
-		tail -n 5 "$T/recorded.err" | sed 's/^/# /'
-	elif [ "$output" = differs ]; then
-		echo "output $1 $output $first"
-		diff "$T/alone1.out" "$T/recorded.out" | head -n 6 | sed 's/^/# /'
-	elif ! same_calls "$1" >"$T/verdict" 2>&1; then
-		echo "calls $1 $output $first"
-		sed 's/^#* */# /' "$T/verdict"
+		echo "# status $first alone, $third recorded, $fourth under strace"
+		tail -n 5 "$T/recorded.err" | cut -c 1-200 | sed 's/^/# /'
 	else
-		echo "same $1 $output $first"
+		echo "output $1 $output $first"
+		diff "$T/first.out" "$T/recorded.out" | head -n 6 | cut -c 1-200 | sed 's/^/# /'
+	fi
+}
+
+same_as_straced()
+{
+	cmp -s "$T/straced.out" "$T/recorded.out" ||
+		[ "$(blank "$T/straced.out")" = "$(blank "$T/recorded.out")" ]
+}
+
+judge_calls()
+{
+	if same_calls "$1" >"$T/verdict" 2>&1; then
+		echo "same $*"
+	elif noted losses ''; then
+		echo "lossy $*"
+	else
+		echo "calls $*"
+		sed 's/^#* */# /' "$T/verdict"
 	fi
 }
 
 same_calls()
 {
 	[ -s "$T/evidence/evidence.json" ] || { echo "no evidence"; return 1; }
-	jq -r '.syscalls[].name' "$T/evidence/evidence.json" | sort -u >"$RESULTS/$1.names"
-	[ -n "$TRACEFS" ] || return 0
-	tracepoint_split "$T/evidence/evidence.json" "$T/kernel" &&
-		oracle_compare "$1"
+	if [ -n "$TRACEFS" ]; then
+		tracepoint_split "$T/evidence/evidence.json" "$T/kernel" && oracle_compare "$1"
+	else
+		evidence_calls "$T/evidence/evidence.json" "$KERNEL_CALLS" >"$T/calls"
+	fi || return 1
+	cut -d ' ' -f 1,2 "$T/calls" >"$RESULTS/$1.calls"
 }
 
 as=()
@@ -158,7 +197,7 @@ fi
 if [ "${1-}" = --one ]; then
 	T=$(mktemp -d "$T/one.XXXXXX") || exit 1
 	chmod 0755 "$T"
-	judge "$2" >"$RESULTS/$2" 2>&1
+	judge "$2" >"$RESULTS/$2" 2>"$RESULTS/$2.err"
 	rm -rf "$T"
 	exit 0
 fi
@@ -175,9 +214,22 @@ else
 	TRACEFS=
 fi
 find "$programs" -maxdepth 1 -type f -executable -printf '%f\n' |
-	grep -Ev '\.(sh|test|gen|awk|la)$' | sort >"$T/programs"
+	grep -Ev '\.(sh|test|gen|awk|la)$' | sort >"$T/all"
+if [ -n "${FULL-}" ]; then
+	cp "$T/all" "$T/programs"
+else
+	awk '{ all[$0] = 1; name[NR] = $0 }
+	function variant(text) {
+		while (match(text, /--?[^-]*$/)) {
+			text = substr(text, 1, RSTART - 1)
+			if (text in all) return 1
+		}
+		return 0
+	}
+	END { for (i = 1; i <= NR; i++) if (!variant(name[i])) print name[i] }' "$T/all" >"$T/programs"
+fi
 begin=$SECONDS
-xargs -P 2 -n 1 "$0" --one <"$T/programs"
+xargs -P "$(nproc)" -n 1 "$0" --one <"$T/programs"
 
 # names VERDICT [OUTPUT]: of the programs that were so judged, on one line.
 names()
@@ -191,21 +243,29 @@ while read -r program; do
 	! read -r verdict rest <"$RESULTS/$program" || echo "$verdict $rest" >>"$T/verdicts"
 	case $verdict in
 	same) t_pass "$program" ;;
-	endless | flaky | refused) ;;
+	endless | flaky | refused | traced | lossy) ;;
 	*)
 		t_fail "$program: $verdict"
 		sed 1d "$RESULTS/$program"
+		[ ! -s "$RESULTS/$program.err" ] || sed 's/^/# /' "$RESULTS/$program.err"
 		;;
 	esac
 done <"$T/programs"
 
-echo "# figure: $(wc -l <"$T/programs") programs in $((SECONDS - begin)) s: $(names same | wc -w) alike" \
-	"($(awk '$1 == "same" && $4 == 0' "$T/verdicts" | wc -l) of them with status 0; output compared" \
-	"exactly: $(names same exact | wc -w), but for its numbers: $(names same numbers | wc -w), not," \
-	"since it varies: $(names same varies | wc -w))"
-echo "# figure: $(cat "$RESULTS"/*.names | sort -u | wc -l) distinct syscalls recorded;" \
-	"compared with the kernel's: $([ -n "$TRACEFS" ] && echo yes || echo no)"
-echo "# figure: not compared, wait for a tracer or for arguments: $(names endless)"
-echo "# figure: not compared, status varies when alone: $(names flaky)"
-echo "# figure: not compared, ptrace was refused to it: $(names refused)"
+echo "# figure: $(wc -l <"$T/programs") of $(wc -l <"$T/all") programs in $((SECONDS - begin)) s:" \
+	"$(names same | wc -w) alike ($(awk '$1 == "same" && $4 == 0' "$T/verdicts" | wc -l) with status 0)"
+echo "# figure: output compared exactly: $(names same exact | wc -w), but for its numbers:" \
+	"$(names same numbers | wc -w), not, since it varies alone: $(names same varies | wc -w)"
+echo "# figure: $(sort -u "$RESULTS"/*.calls | wc -l) distinct calls recorded;" \
+	"$([ -n "$TRACEFS" ] || echo "not ")compared with the kernel's in each program"
+while IFS=: read -r verdict reason; do
+	[ -z "$(names "$verdict")" ] ||
+		echo "# figure: not compared, $reason ($(names "$verdict" | wc -w)): $(names "$verdict")"
+done <<-'END'
+	endless:do not end alone within 5 s
+	flaky:status varies alone
+	refused:its own ptrace was refused, says the evidence
+	traced:the same under strace, which is ptrace too
+	lossy:calls were lost, says the evidence
+END
 t_end
