@@ -23,10 +23,12 @@
 #
 # CORPUS_KEEP=DIR (environment) keeps the profiles and what each run said there.
 #
-# Root runs all of it in private mount and network namespaces, so ports and mounts are its own.
+# Root runs all of it in private mount, network and process namespaces: ports and mounts are its
+# own, and no container outlives a script that is killed.
 
 if [ "$(id -u)" -eq 0 ] && [ -z "${CORPUS_PRIVATE-}" ]; then
-	CORPUS_PRIVATE=1 exec unshare --mount --net --propagation private -- bash "$0" "$@"
+	CORPUS_PRIVATE=1 exec unshare --mount --net --pid --fork --kill-child --mount-proc \
+		--propagation private -- bash "$0" "$@"
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -149,7 +151,7 @@ launch_crun-on() { launch_container crun on "$@"; }
 launch_crun-off() { launch_container crun off "$@"; }
 launch_runc-on() { launch_container runc on "$@"; }
 launch_runc-off() { launch_container runc off "$@"; }
-container() { echo "whittle-$program-$$"; }
+container() { echo "whittle-$program-${T##*.}"; }
 
 # The capabilities of the profile, one a word.
 capabilities() { sed -n 's/^\(CAP_[A-Z_]*\).*/\1/p' "$P/capabilities.txt"; }
