@@ -22,7 +22,13 @@ struct reasons {
 	size_t count;
 };
 
-enum rule_group { GROUP_PROGRAM = 1 << 0, GROUP_FLOOR = 1 << 1 };
+enum rule_group {
+	GROUP_PROGRAM = 1 << 0, /* it was seen to make the call */
+	GROUP_IMPLIED =
+		1
+		<< 1, /* it will, when a moment comes that the runs missed (profiles/implied.tsv) */
+	GROUP_FLOOR = 1 << 2 /* the runtime's own start makes it */
+};
 
 struct seccomp_rule {
 	char *name;              /* libseccomp's name, or "#NNN" */

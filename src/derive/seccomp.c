@@ -23,6 +23,15 @@ static const struct {
 	{ "runc", runc_rows, ARRAY_SIZE(runc_rows) },
 };
 
+struct implied_row {
+	const char *name;
+	const char *by; /* the call that it comes with */
+	const char *source;
+};
+static const struct implied_row implied_rows[] = {
+#include "implied.inc"
+};
+
 /* Results by which the kernel or the workload's own filter says no: the program went on without. */
 static bool is_refusal(const char *result)
 {
@@ -108,13 +117,50 @@ static void add_program_rules(const struct evidence *evidence, struct policy *po
 	}
 }
 
+static struct seccomp_rule *find_rule(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (strcmp(policy->seccomp[i].name, name) == 0)
+			return &policy->seccomp[i];
+	return NULL;
+}
+
+static bool has_abi(const struct seccomp_rule *rule, const struct abi *abi)
+{
+	for (size_t i = 0; i < rule->abi_count; i++)
+		if (rule->abis[i] == abi)
+			return true;
+	return false;
+}
+
+/* On the ABIs on which the call that implies it was seen, and that have it. */
+static void add_implied_row(struct policy *policy, const struct implied_row *row)
+{
+	const struct seccomp_rule *cause = find_rule(policy, row->by);
+	size_t count = cause && !cause->refused ? cause->abi_count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		/* Anew each time: adding a rule moves them. */
+		const struct abi *abi = find_rule(policy, row->by)->abis[i];
+		struct seccomp_rule *rule = find_rule(policy, row->name);
+
+		if (abi_syscall_number(abi, row->name) < 0 || (rule && has_abi(rule, abi)))
+			continue;
+		if (!rule)
+			rule = add_rule(policy, row->name);
+		rule->groups |= GROUP_IMPLIED;
+		rule->refused = false;
+		rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
+		rule->abis[rule->abi_count++] = abi;
+		reasons_add(&rule->why,
+			    xasprintf("%s, with %s: %s", abi->name, row->by, row->source));
+	}
+}
+
 static void add_floor_row(struct policy *policy, const char *runtime, const struct floor_row *row)
 {
-	struct seccomp_rule *rule = NULL;
+	struct seccomp_rule *rule = find_rule(policy, row->name);
 
-	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (strcmp(policy->seccomp[i].name, row->name) == 0)
-			rule = &policy->seccomp[i];
 	if (!rule)
 		rule = add_rule(policy, row->name);
 	rule->groups |= GROUP_FLOOR;
@@ -194,6 +240,8 @@ int derive_seccomp(const struct evidence *evidence, struct policy *policy, struc
 	if (check_options(&policy->options, err) < 0)
 		return -1;
 	add_program_rules(evidence, policy);
+	for (size_t i = 0; i < ARRAY_SIZE(implied_rows); i++)
+		add_implied_row(policy, &implied_rows[i]);
 	add_floors(policy);
 	if (policy->seccomp_count)
 		qsort(policy->seccomp, policy->seccomp_count, sizeof(*policy->seccomp),

@@ -20,7 +20,9 @@ static bool add_entry(const struct policy *policy, bool program, bool comma, str
 	for (size_t i = 0; i < policy->seccomp_count; i++) {
 		const struct seccomp_rule *rule = &policy->seccomp[i];
 
-		if (!is_named(rule) || ((rule->groups & GROUP_PROGRAM) != 0) != program)
+		bool own = rule->groups & (GROUP_PROGRAM | GROUP_IMPLIED);
+
+		if (!is_named(rule) || own != program)
 			continue;
 		if (first && comma)
 			buf_adds(out, ",\n");

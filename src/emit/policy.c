@@ -33,6 +33,8 @@ static json_t *seccomp_json(const struct policy *policy, size_t index)
 
 	if (rule->groups & GROUP_PROGRAM)
 		json_array_append_new(groups, json_string("program"));
+	if (rule->groups & GROUP_IMPLIED)
+		json_array_append_new(groups, json_string("implied"));
 	if (rule->groups & GROUP_FLOOR)
 		json_array_append_new(groups, json_string("floor"));
 	return json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", rule->name, "groups", groups, "abis",

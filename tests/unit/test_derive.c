@@ -154,6 +154,29 @@ static void test_floor_groups(void **state)
 	policy_free(policy);
 }
 
+static void test_implied(void **state)
+{
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	ADD(evidence, FACT_SYSCALL, "x86_64", "rt_sigaction", "/p", "ok");
+	ADD(evidence, FACT_SYSCALL, "i386", "rt_sigaction", "/p", "ok");
+	ADD(evidence, FACT_SYSCALL, "i386", "nanosleep", "/p", "ok");
+	ADD(evidence, FACT_SYSCALL, "x86_64", "clone3", "/p", "ENOSYS");
+	struct policy *policy = derive(evidence, "none", "any");
+	const struct seccomp_rule *rule = find_call(policy, "rt_sigreturn");
+	assert_int_equal(rule->groups, GROUP_IMPLIED);
+	assert_int_equal(rule->abi_count, 2);
+	rule = find_call(policy, "sigreturn"); /* x86_64 has none */
+	assert_int_equal(rule->abi_count, 1);
+	assert_string_equal(rule->abis[0]->name, "i386");
+	rule = find_call(policy, "restart_syscall");
+	assert_int_equal(rule->abi_count, 1);
+	assert_true(has_line(&rule->why, "with nanosleep"));
+	assert_null(find_call(policy, "futex")); /* clone3 was only refused */
+	policy_free(policy);
+}
+
 static void test_bad_options(void **state)
 {
 	static const struct policy_options rows[] = {
@@ -483,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_native_abi),
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_floor_groups),
+		cmocka_unit_test(test_implied),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_files_merge),
