@@ -154,9 +154,15 @@ static void operand_walk(struct thread *thread, size_t index)
 	struct operand *operand = &thread->operands[index];
 	pid_t tgid = thread->process->tgid;
 
-	if (operand->walked || operand->read_error)
+	if (operand->walked)
 		return;
 	operand->walked = true;
+	if (operand->read_error) { /* the rules of capabilities look at this too: there is no object
+				    */
+		operand->walk = -1;
+		thread->paths[index].error = operand->read_error;
+		return;
+	}
 	if (operand->is_fd)
 		operand->walk =
 			path_of_fd(thread->tid, tgid, operand->dirfd, &thread->paths[index]);
@@ -177,7 +183,7 @@ const struct path *operand_path(struct observer *observer, struct thread *thread
 	if (index >= thread->operand_count)
 		return NULL;
 	operand_walk(thread, index);
-	if (!thread->operands[index].read_error && thread->operands[index].walk == 0)
+	if (thread->operands[index].walk == 0)
 		return &thread->paths[index];
 	emit_loss(observer, "unreadable-path");
 	return NULL;

@@ -172,6 +172,31 @@ static void test_metadata(void **state)
 	done(&run);
 }
 
+/* Names that the kernel cannot read, or will not. */
+static void scenario_bad_strings(void)
+{
+	char name[PATH_MAX + 8];
+
+	memset(name, 'a', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	must(open((char *)16, O_RDONLY) == -1 && errno == EFAULT ? 0 : -1);
+	must(open(name, O_RDONLY) == -1 && errno == ENAMETOOLONG ? 0 : -1);
+	must(syscall(SYS_unlinkat, AT_FDCWD, 16, 0) == -1 && errno == EFAULT ? 0 : -1);
+}
+
+/* What was not read is not judged: as root, who has capabilities, none of these took one. */
+static void test_bad_strings(void **state)
+{
+	struct run run;
+
+	(void)state;
+	record(&run, "bad-strings");
+	expect(&run, 1, FACT_SYSCALL, native(), "openat", self, "EFAULT");
+	expect(&run, 1, FACT_SYSCALL, native(), "openat", self, "ENAMETOOLONG");
+	expect(&run, 0, FACT_CAPABILITY);
+	done(&run);
+}
+
 static void scenario_sockets(void)
 {
 	struct sockaddr_un path = { .sun_family = AF_UNIX, .sun_path = "sock" };
@@ -312,6 +337,7 @@ static const struct scenario scenarios[] = {
 	{ "open", scenario_open },
 	{ "names", scenario_names },
 	{ "metadata", scenario_metadata },
+	{ "bad-strings", scenario_bad_strings },
 	{ "sockets", scenario_sockets },
 #ifdef __x86_64__
 	{ "i386", scenario_i386 },
@@ -322,8 +348,8 @@ static const struct scenario scenarios[] = {
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		live_test(test_open),     live_test(test_names),
-		live_test(test_metadata), live_test(test_sockets),
+		live_test(test_open),        live_test(test_names),   live_test(test_metadata),
+		live_test(test_bad_strings), live_test(test_sockets),
 #ifdef __x86_64__
 		live_test(test_i386),
 #endif
