@@ -157,7 +157,7 @@ static char *find_command(const char *name)
 	int number = ENOENT;
 
 	if (!*name || strchr(name, '/')) {
-		if (!*name || access(name, F_OK) < 0)
+		if (access(name, F_OK) < 0) /* also "": ENOENT */
 			return NULL;
 		return xstrdup(name);
 	}

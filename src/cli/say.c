@@ -76,8 +76,12 @@ int usage_error(const char *command, const char *format, ...)
 int next_option(const char *command, int argc, char **argv, const char *letters,
 		const struct option *options)
 {
+	AUTO_FREE char *self = xasprintf("whittle %s", command);
+
 	for (;;) {
+		argv[0] = self; /* what getopt_long(3) begins its own messages with */
 		int option = getopt_long(argc, argv, letters, options, NULL);
+		argv[0] = (char *)(uintptr_t)command;
 
 		if (option == 'q' || option == 'v') {
 			set_verbosity(option == 'q' ? 0 : 2);
@@ -85,7 +89,7 @@ int next_option(const char *command, int argc, char **argv, const char *letters,
 		}
 		if (option == 'h')
 			print_help(command_by_name(command));
-		if (option == '?') /* getopt_long has said what is wrong, after argv[0] */
+		if (option == '?')
 			fprintf(stderr, "Try 'whittle %s --help'.\n", command);
 		return option;
 	}

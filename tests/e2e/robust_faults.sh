@@ -16,6 +16,8 @@ t_is 'no command' "$(status record)" 127
 t_is 'a command that is not there' "$(status record -- ./nothing)" 127
 t_like 'it is named' "$(cat err)" 'nothing: No such file'
 t_is 'a command that is not on PATH' "$(status record -- no-such-command)" 127
+t_is 'a command without a name' "$(status record -- '')" 127
+t_like 'nothing is called a success' "$(cat err)" ': No such file'
 echo text >file
 t_is 'a command that is not executable' "$(status record -- ./file)" 126
 t_is 'a directory as command' "$(status record -- /etc)" 126
@@ -26,6 +28,7 @@ t_ok 'no output directory for what never ran' test ! -e whittle-out/evidence.jso
 printf 'exit 9' >script
 t_is 'a script without #! runs by sh, as execvp(3) has it' "$(status record -q -o sh -- ./script)" 9
 t_is 'an unknown option' "$(status record --no-such-option -- true)" 125
+t_like 'and says who complains' "$(cat err)" "^whittle record: unrecognized option '--no-such-option'"
 t_is 'a timeout that is no number' "$(status record --timeout soon -- true)" 125
 t_is 'an unknown command' "$(status no-such-command)" 2
 t_is '--help' "$(status record --help)" 0
