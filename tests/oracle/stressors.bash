@@ -9,22 +9,22 @@
 stressors()
 {
 	tr -s ' \t' '\n' <<-'END'
-		syscall access affinity aio aiol alarm bad-altstack brk cap chattr chdir chmod chown clock clone
+		syscall access affinity aio aiol alarm bad-altstack brk cap chattr chmod chown clock clone
 		close context copy-file daemon dentry dir dirdeep dirmany dnotify dup dynlib enosys env epoll
 		eventfd exec exit-group fallocate fanotify fault fcntl fiemap fifo file-ioctl flock fork fsize
 		fstat full futex get getdent getrandom handle hrtimers io io-uring itimer kcmp key kill klog
 		landlock lease locka lockf lockofd membarrier mincore mknod mlock mmapaddr mprotect mq msg msync
 		munmap nanosleep netdev netlink-proc netlink-task nice null open opcode peterson personality
 		pidfd ping-sock pipe pkey poll prctl priv-instr pthread ptrace rawsock readahead remap rename
-		resched resources revio ring-pipe rlimit rseq rtc schedpolicy seal seccomp seek sem-sysv sendfile
+		resched revio ring-pipe rlimit rseq rtc schedpolicy seal seccomp seek sem-sysv sendfile
 		session set shm shm-sysv sigabrt sigchld sigfd sigfpe signal signest sigpending sigpipe sigq
 		sigrt sigsegv sigsuspend sigtrap sleep sock sockabuse sockdiag sockfd sockpair sockmany spawn
 		splice switch sysbadaddr sysinfo tee timer timerfd touch tun udp umount unshare urandom
 		userfaultfd usersyscall utime vdso vfork vm-rw vm-splice wait x86syscall xattr zero zombie
 	END
 	[ -z "${FULL-}" ] || tr -s ' \t' '\n' <<-'END'
-		af-alg fpunch inode-flags inotify link madvise memfd misaligned mmap mmapfixed mremap mutex
-		pipeherd procfs pty secretmem sem sigio stack sync-file vforkmany yield
+		af-alg chdir fpunch inode-flags inotify link madvise memfd misaligned mmap mmapfixed mremap mutex
+		pipeherd procfs pty resources secretmem sem sigio stack sync-file vforkmany yield
 	END
 }
 
