@@ -8,6 +8,7 @@
  * placeholder that whittle put in for what varies by construction:
  *   \{pid}   digits of the process's own /proc directory     \{tid}   of one of its threads
  *   \{pids}  digits of another process's /proc directory     \{inode} the number of an O_TMPFILE
+ *   \{random} what mkstemp(3) or the like made up
  */
 #ifndef WHITTLE_ESCAPE_H
 #define WHITTLE_ESCAPE_H

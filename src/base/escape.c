@@ -93,10 +93,8 @@ struct placeholder {
 static const struct placeholder *find_placeholder(const char *word, size_t length)
 {
 	static const struct placeholder rows[] = {
-		{ "pid", "@{pid}" },
-		{ "tid", "@{tid}" },
-		{ "pids", "@{pids}" },
-		{ "inode", "[0-9]*" },
+		{ "pid", "@{pid}" },   { "tid", "@{tid}" },          { "pids", "@{pids}" },
+		{ "inode", "[0-9]*" }, { "random", "[0-9A-Za-z]*" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -101,6 +101,19 @@ static void note_bus(struct policy *policy, const char *path)
 				    path);
 }
 
+static void note_random(struct policy *policy, const char *path)
+{
+	const char *random = strstr(path, "\\{random}");
+	const char *slash = random ? strchr(random, '/') : NULL;
+
+	/* What is below such a directory needs no note of its own. */
+	if (random && (!slash || !slash[1]))
+		policy_note(policy,
+			    "%s: the end of this name was made up at random, so its rule holds for "
+			    "whatever stands there",
+			    path);
+}
+
 static char *describe(const struct fact *fact)
 {
 	const char *program = fact->field[PATH_PROGRAM];
@@ -136,6 +149,7 @@ static void add_path(const struct fact *fact, struct policy *policy, struct draf
 
 	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)))
 		return;
+	note_random(policy, path);
 	if (row->is_link) {
 		if (target[0] == '/')
 			add_link(drafts, fact, owner);

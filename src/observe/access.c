@@ -214,9 +214,13 @@ void emit_path(struct observer *observer, struct thread *thread, const char *nam
 		[OWNER_UNKNOWN] = "unknown",
 	};
 
+	AUTO_FREE char *shape = temporary_name(observer, name);
+	AUTO_FREE char *target_shape = temporary_name(observer, target);
+
 	if (name)
-		emit_fact(observer, FACT_PATH, name, access_words[access], owners[owner],
-			  thread_program(thread), target);
+		emit_fact(observer, FACT_PATH, shape ? shape : name, access_words[access],
+			  owners[owner], thread_program(thread),
+			  target_shape ? target_shape : target);
 }
 
 void emit_fd(struct observer *observer, struct thread *thread, int fd, enum access access)
@@ -293,6 +297,8 @@ static char *with_slash(const char *name, bool slash)
 	return xasprintf("%.*s%s", (int)length, name, slash && length > 1 ? "/" : "");
 }
 
+enum { ALL_BITS = 07777 };
+
 /* mkdir, mknod, symlink: the new object's uid is the thread's fsuid. */
 void create_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
@@ -302,6 +308,9 @@ void create_leave(struct observer *observer, struct thread *thread, const struct
 	if (!path)
 		return;
 	AUTO_FREE char *name = with_slash(path->name, thread->row->access == ACCESS_MKDIR);
+	if (thread->row->access == ACCESS_MKDIR && outcome->ok &&
+	    (args_value(thread, ARG_MODE) & ALL_BITS) == S_IRWXU)
+		temporary_learn(observer, name);
 	emit_path(observer, thread, name, thread->row->access, OWNER_SELF, NULL);
 }
 
@@ -363,6 +372,9 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 {
 	struct path seen = *path;
 
+	if ((thread->value & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) &&
+	    (args_value(thread, ARG_CREATE_MODE) & ALL_BITS) == (S_IRUSR | S_IWUSR))
+		temporary_learn(observer, path->name);
 	emit_open(observer, thread, path);
 	seen.linked = linked;
 	if (thread->value & O_PATH)

@@ -551,6 +551,7 @@ void observer_free(struct observer *observer)
 	HASH_ITER (hh, observer->threads, thread, next)
 		thread_remove(observer, thread);
 	free_seen(observer);
+	temporary_forget(observer);
 	HASH_ITER (hh, observer->programs, program, next_program) {
 		HASH_DEL(observer->programs, program);
 		free(program->name);

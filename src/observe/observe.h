@@ -253,6 +253,7 @@ struct thread {
 struct seen_call;
 struct seen_site;
 struct seen_argument;
+struct name_shape;
 
 struct observer {
 	const struct fact_sink *sink;
@@ -266,7 +267,9 @@ struct observer {
 	struct seen_site *seen_sites;
 	struct seen_argument *seen_arguments;
 	unsigned char *pids; /* a bit for each process id that the workload ever had */
-	bool started;        /* the workload's own image runs */
+	struct name_shape *shapes;
+	size_t shape_count;
+	bool started; /* the workload's own image runs */
 	bool listening;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
 };
@@ -363,6 +366,17 @@ void open_enter(struct observer *, struct thread *);
 void open_leave(struct observer *, struct thread *, const struct outcome *);
 void rename_leave(struct observer *, struct thread *, const struct outcome *);
 void link_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- temporary.c: names that are made up ---- */
+
+/* A file was made exclusively and for its owner alone: are all names of this shape of that kind? */
+void temporary_learn(struct observer *observer, const char *name);
+/*
+ * The name with the placeholder \{random} for what was made up, which the caller frees; NULL if
+ * nothing was, or for NULL.
+ */
+char *temporary_name(const struct observer *observer, const char *name);
+void temporary_forget(struct observer *observer); /* frees what was learned */
 
 /* ---- lock.c: locks and executable mappings ---- */
 

@@ -28,6 +28,11 @@ static void scenario_open(void)
 	must(openat(fd, "/dev/null",
 		    O_RDONLY)); /* an absolute name: the descriptor is not looked at */
 	must(memfd_create("no path", 0));
+	must(open("madeXK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0600));
+	must(rename("madeXK4Ua2", "kept"));
+	must(open("publicXK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0644));
+	must(mkdir("dir.XK4Ua2", 0700));
+	must(creat("dir.XK4Ua2/f", 0600));
 }
 
 static void test_open(void **state)
@@ -53,6 +58,12 @@ static void test_open(void **state)
 	expect_path(&run, "fifo", "write", "owner", NULL);
 	expect_path(&run, "gone", "delete", "owner", NULL);
 	expect_path(&run, "gone", "chmod", "owner", NULL);
+	expect_path(&run, "made\\{random}", "create", "owner", NULL);
+	expect_path(&run, "made\\{random}", "rename-from", "owner", "kept");
+	expect_path(&run, "kept", "rename-to", "owner", "made\\{random}");
+	expect_path(&run, "publicXK4Ua2", "create", "owner", NULL);
+	expect_path(&run, "dir.\\{random}/", "mkdir", "owner", NULL);
+	expect_path(&run, "dir.\\{random}/f", "create", "owner", NULL);
 	expect_no_path(&run, "missing");
 	expect(&run, 1, FACT_PATH, "/dev/null", "read");
 	expect(&run, 0, FACT_PATH, "/memfd:no path");
