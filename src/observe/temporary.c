@@ -22,7 +22,9 @@ struct name_shape {
 };
 
 /* Where whoever gets to choose names gets to choose what a system does. */
-static const char *const sensitive[] = { "/boot/", "/dev/", "/etc/", "/proc/", "/root/", "/sys/" };
+static const char *const sensitive[] = { "/boot/", "/dev/",  "/etc/", "/home/",
+					 "/proc/", "/root/", "/sys/" };
+static const char *const secret[] = { "/.ssh/", "/.aws/", "/.kube/", "/.gnupg/" };
 static const char shared_memory[] = "/dev/shm/";
 
 static bool is_sensitive(const char *name)
@@ -31,6 +33,9 @@ static bool is_sensitive(const char *name)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(sensitive); i++)
 		if (strncmp(name, sensitive[i], strlen(sensitive[i])) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(secret); i++)
+		if (strstr(name, secret[i]))
 			return true;
 	return false;
 }
