@@ -94,7 +94,7 @@ static const struct placeholder *find_placeholder(const char *word, size_t lengt
 {
 	static const struct placeholder rows[] = {
 		{ "pid", "@{pid}" },   { "tid", "@{tid}" },          { "pids", "@{pids}" },
-		{ "inode", "[0-9]*" }, { "random", "[0-9A-Za-z]*" },
+		{ "inode", "[0-9]*" }, { "random", "[0-9A-Za-z_]*" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -310,7 +310,7 @@ void create_leave(struct observer *observer, struct thread *thread, const struct
 	AUTO_FREE char *name = with_slash(path->name, thread->row->access == ACCESS_MKDIR);
 	if (thread->row->access == ACCESS_MKDIR && outcome->ok &&
 	    (args_value(thread, ARG_MODE) & ALL_BITS) == S_IRWXU)
-		temporary_learn(observer, name);
+		temporary_learn(observer, name, path->parent.mode);
 	emit_path(observer, thread, name, thread->row->access, OWNER_SELF, NULL);
 }
 
@@ -374,7 +374,7 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 
 	if ((thread->value & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) &&
 	    (args_value(thread, ARG_CREATE_MODE) & ALL_BITS) == (S_IRUSR | S_IWUSR))
-		temporary_learn(observer, path->name);
+		temporary_learn(observer, path->name, thread->paths[0].parent.mode);
 	emit_open(observer, thread, path);
 	seen.linked = linked;
 	if (thread->value & O_PATH)

@@ -369,8 +369,11 @@ void link_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* ---- temporary.c: names that are made up ---- */
 
-/* A file was made exclusively and for its owner alone: are all names of this shape of that kind? */
-void temporary_learn(struct observer *observer, const char *name);
+/*
+ * A file was made exclusively and for its owner alone, in a directory of this mode: are all names
+ * of this shape of that kind?
+ */
+void temporary_learn(struct observer *observer, const char *name, mode_t directory);
 /*
  * The name with the placeholder \{random} for what was made up, which the caller frees; NULL if
  * nothing was, or for NULL.

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	RANDOM_LEAST = 6, /* the X of mkstemp(3)'s templates; mktemp(1) takes ten */
+	RANDOM_LEAST = 6, /* the X of mkstemp(3)'s templates */
 	SHAPES_MAX = 256  /* a bound for programs whose names have no shape */
 };
 
@@ -40,12 +40,12 @@ static bool is_sensitive(const char *name)
 	return false;
 }
 
-/* How many letters and digits are at text, at most length. */
+/* How many letters, digits and underscores are at text, at most length. */
 static size_t run_length(const char *text, size_t length)
 {
 	size_t count = 0;
 
-	while (count < length && isalnum((unsigned char)text[count]))
+	while (count < length && (isalnum((unsigned char)text[count]) || text[count] == '_'))
 		count++;
 	return count;
 }
@@ -66,9 +66,11 @@ static bool looks_random(const char *text, size_t length)
 /*
  * Where in a run of letters and digits, from the start of a component (at 0) or behind a sign, the
  * part begins that was made up: a number that ends it ("go-build123456789"), all of it behind a
- * sign ("tmp.Ab3dEf9HiJ"), else the last six ("sedAb3dEf").
+ * sign ("tmp.Ab3dEf9HiJ"), else the last six ("sedAb3dEf", as mkstemp(3) has it). In a shared
+ * directory all of it: of one name nobody can tell where its prefix ends ("tmp7n_ab2cd" is
+ * Python's).
  */
-static size_t random_start(const char *component, size_t at, size_t end)
+static size_t random_start(const char *component, size_t at, size_t end, bool shared)
 {
 	size_t start = end;
 
@@ -76,11 +78,15 @@ static size_t random_start(const char *component, size_t at, size_t end)
 		start--;
 	if (end - start >= RANDOM_LEAST)
 		return start;
-	return at ? at : end - RANDOM_LEAST;
+	return at || shared ? at : end - RANDOM_LEAST;
 }
 
-/* The part of a component that was made up: in its last run that is long enough for it. */
-static bool find_random(const char *component, size_t length, size_t *ret_start, size_t *ret_end)
+/*
+ * The part of a component that was made up: in its last run that is long enough for it. In a
+ * directory that everybody shares (/tmp) an exclusive name is made up whatever it looks like.
+ */
+static bool find_random(const char *component, size_t length, bool shared, size_t *ret_start,
+			size_t *ret_end)
 {
 	bool found = false;
 
@@ -89,11 +95,11 @@ static bool find_random(const char *component, size_t length, size_t *ret_start,
 		if (run < RANDOM_LEAST)
 			continue;
 		size_t end = at + run;
-		if (!looks_random(component + end - RANDOM_LEAST, RANDOM_LEAST))
+		if (!shared && !looks_random(component + end - RANDOM_LEAST, RANDOM_LEAST))
 			continue;
-		*ret_start = random_start(component, at, end);
+		*ret_start = random_start(component, at, end, shared);
 		*ret_end = end;
-		found = *ret_start > 0;
+		found = shared || *ret_start > 0;
 	}
 	return found;
 }
@@ -145,8 +151,9 @@ char *temporary_name(const struct observer *observer, const char *name)
 	return changed ? buf_steal(&out) : NULL;
 }
 
-void temporary_learn(struct observer *observer, const char *name)
+void temporary_learn(struct observer *observer, const char *name, mode_t directory)
 {
+	bool shared = (directory & S_ISVTX) && (directory & S_IWOTH);
 	AUTO_FREE char *known = temporary_name(observer, name);
 	size_t start, end;
 
@@ -160,7 +167,8 @@ void temporary_learn(struct observer *observer, const char *name)
 		return;
 	const char *component = slash + 1;
 	length -= (size_t)(component - name);
-	if (memchr(component, '\\', length) || !find_random(component, length, &start, &end))
+	if (memchr(component, '\\', length) ||
+	    !find_random(component, length, shared, &start, &end))
 		return;
 	struct name_shape *shape = xcalloc(1, sizeof(*shape));
 	shape->dir = xstrndup(name, (size_t)(component - name));

@@ -133,7 +133,7 @@ static void test_apparmor(void **state)
 		{ "/proc/\\{pids}/task/\\{tid}/a b", "\"@{PROC}/@{pids}/task/@{tid}/a\\040b\"" },
 		{ "/proc/self", "/proc/self" },
 		{ "/tmp/#\\{inode}", "\"/tmp/\\043[0-9]*\"" },
-		{ "/tmp/a\\{random}.s", "/tmp/a[0-9A-Za-z]*.s" },
+		{ "/tmp/a\\{random}.s", "/tmp/a[0-9A-Za-z_]*.s" },
 		{ "/\\x5c{pid}", "\"/\\134\\173pid\\175\"" },
 		{ "@{HOME}", "\"\\100\\173HOME\\175\"" },
 		{ "\\x00", "\"\\000\"" },

@@ -43,7 +43,7 @@ static void test_shapes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct observer observer = { .shapes = NULL };
 
-		temporary_learn(&observer, rows[i].made);
+		temporary_learn(&observer, rows[i].made, 0755);
 		AUTO_FREE char *shape = temporary_name(&observer, rows[i].name);
 		if (rows[i].shape) {
 			assert_non_null(shape);
@@ -62,14 +62,44 @@ static void test_below(void **state)
 	struct observer observer = { .shapes = NULL };
 
 	(void)state;
-	temporary_learn(&observer, "/tmp/d.Ab3dEf/");
-	temporary_learn(&observer, "/tmp/d.Ab3dEf/f.Gh7iJk");
-	temporary_learn(&observer, "/tmp/d.Zz9zZz/f.Yy8yYy");
+	temporary_learn(&observer, "/tmp/d.Ab3dEf/", 0755);
+	temporary_learn(&observer, "/tmp/d.Ab3dEf/f.Gh7iJk", 0755);
+	temporary_learn(&observer, "/tmp/d.Zz9zZz/f.Yy8yYy", 0755);
 	assert_int_equal(observer.shape_count, 2);
 	AUTO_FREE char *shape = temporary_name(&observer, "/tmp/d.Mm5mMm/f.Nn6nNn");
 	assert_string_equal(shape, "/tmp/d.\\{random}/f.\\{random}");
 	assert_null(temporary_name(&observer, NULL));
 	temporary_forget(&observer);
+}
+
+/* In /tmp an exclusive name is made up whatever it looks like; of the profile of two runs nothing
+ * may differ. */
+static void test_shared(void **state)
+{
+	static const struct {
+		const char *made, *shape;
+	} rows[] = {
+		{ "/tmp/tmpyvssxoaz", "/tmp/\\{random}" },        /* Python */
+		{ "/tmp/9v3MXK4Ua2.dat", "/tmp/\\{random}.dat" }, /* Perl */
+		{ "/tmp/ccXK4Ua2.s", "/tmp/\\{random}.s" },       /* gcc */
+		{ "/tmp/tmp.Ab3dEf9HiJ", "/tmp/tmp.\\{random}" },
+		{ "/tmp/build123456789/", "/tmp/build\\{random}/" },
+		{ "/tmp/short", NULL },
+		{ "/tmp/.X0-lock", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct observer observer = { .shapes = NULL };
+
+		temporary_learn(&observer, rows[i].made, 01777);
+		AUTO_FREE char *shape = temporary_name(&observer, rows[i].made);
+		if (rows[i].shape)
+			assert_string_equal(shape, rows[i].shape);
+		else
+			assert_null(shape);
+		temporary_forget(&observer);
+	}
 }
 
 /* Names without a shape cannot make it grow without bound. */
@@ -81,7 +111,7 @@ static void test_bound(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "/tmp/p%dqXK4Ua2", i);
-		temporary_learn(&observer, name);
+		temporary_learn(&observer, name, 0755);
 	}
 	assert_true(observer.shape_count >= 100 && observer.shape_count <= 256);
 	temporary_forget(&observer);
@@ -92,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_below),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_bound),
 	};
 
