@@ -102,7 +102,7 @@ recorded()
 # blank FILE: without its numbers.
 blank()
 {
-	sed -E 's/0x[0-9a-f]+|[0-9]+/N/g' "$1"
+	sed -E 's/(0x|\\x)[0-9a-f]+|[0-9]+/N/g' "$1"
 }
 
 # same_output RUN: as that of both runs alone. Prints how exactly it could compare.
