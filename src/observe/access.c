@@ -297,8 +297,6 @@ static char *with_slash(const char *name, bool slash)
 	return xasprintf("%.*s%s", (int)length, name, slash && length > 1 ? "/" : "");
 }
 
-enum { ALL_BITS = 07777 };
-
 /* mkdir, mknod, symlink: the new object's uid is the thread's fsuid. */
 void create_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
@@ -309,7 +307,7 @@ void create_leave(struct observer *observer, struct thread *thread, const struct
 		return;
 	AUTO_FREE char *name = with_slash(path->name, thread->row->access == ACCESS_MKDIR);
 	if (thread->row->access == ACCESS_MKDIR && outcome->ok &&
-	    (args_value(thread, ARG_MODE) & ALL_BITS) == S_IRWXU)
+	    !(args_value(thread, ARG_MODE) & (S_IRWXG | S_IRWXO)))
 		temporary_learn(observer, name, path->parent.mode);
 	emit_path(observer, thread, name, thread->row->access, OWNER_SELF, NULL);
 }
@@ -373,7 +371,7 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 	struct path seen = *path;
 
 	if ((thread->value & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) &&
-	    (args_value(thread, ARG_CREATE_MODE) & ALL_BITS) == (S_IRUSR | S_IWUSR))
+	    !(args_value(thread, ARG_CREATE_MODE) & (S_IWGRP | S_IWOTH))) /* git: 0444 */
 		temporary_learn(observer, path->name, thread->paths[0].parent.mode);
 	emit_open(observer, thread, path);
 	seen.linked = linked;

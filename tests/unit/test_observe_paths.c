@@ -30,7 +30,8 @@ static void scenario_open(void)
 	must(memfd_create("no path", 0));
 	must(open("madeXK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0600));
 	must(rename("madeXK4Ua2", "kept"));
-	must(open("publicXK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0644));
+	must(open("tmp_obj_XK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0444));
+	must(open("publicXK4Ua2", O_RDWR | O_CREAT | O_EXCL, 0664));
 	must(mkdir("dir.XK4Ua2", 0700));
 	must(creat("dir.XK4Ua2/f", 0600));
 }
@@ -61,6 +62,7 @@ static void test_open(void **state)
 	expect_path(&run, "made\\{random}", "create", "owner", NULL);
 	expect_path(&run, "made\\{random}", "rename-from", "owner", "kept");
 	expect_path(&run, "kept", "rename-to", "owner", "made\\{random}");
+	expect_path(&run, "tmp_obj_\\{random}", "create", "owner", NULL);
 	expect_path(&run, "publicXK4Ua2", "create", "owner", NULL);
 	expect_path(&run, "dir.\\{random}/", "mkdir", "owner", NULL);
 	expect_path(&run, "dir.\\{random}/f", "create", "owner", NULL);

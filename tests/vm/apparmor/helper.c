@@ -289,6 +289,7 @@ OP(confine)
 {
 	if (write_attribute("/proc/self/attr/exec", "exec", args[0]) < 0)
 		return -1;
+	alarm(30); /* lasts beyond execve(2) */
 	return execvp(args[1], args + 1);
 }
 
