@@ -93,7 +93,7 @@ struct placeholder {
 static const struct placeholder *find_placeholder(const char *word, size_t length)
 {
 	static const struct placeholder rows[] = {
-		{ "pid", "@{pid}" },   { "tid", "@{tid}" },          { "pids", "@{pids}" },
+		{ "pid", "@{pid}" },   { "tid", "@{tid}" },           { "pids", "@{pids}" },
 		{ "inode", "[0-9]*" }, { "random", "[0-9A-Za-z_]*" },
 	};
 
