@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <whittle/file.h>
 
@@ -31,18 +32,25 @@ int trace_read_call(pid_t tid, struct event *ret_call)
 }
 
 /*
- * A child that clone(2) was told to keep from tracers is lost (kernel/fork.c, kernel_clone():
- * CLONE_UNTRACED). Only seen in registers; clone3(2) refuses the flag.
+ * A child that clone(2) or clone3(2) was told to keep from tracers is lost (kernel/fork.c,
+ * kernel_clone(): CLONE_UNTRACED). The flags of clone3 are the first field of a struct in memory.
  */
 static void note_untraced_clone(struct trace *trace, const struct event *call)
 {
 	struct event loss = {
 		.kind = EVENT_LOSS, .tid = call->tid, .tgid = call->tgid, .what = "untraced-child"
 	};
+	uint64_t flags = call->args[0];
 
-	if (!call->abi || !(call->args[0] & CLONE_UNTRACED))
+	if (!call->abi)
 		return;
-	if ((int64_t)call->nr == abi_syscall_number(call->abi, "clone"))
+	/* From 424 on all ABIs share numbers. What cannot be read makes no child: EFAULT. */
+	bool clone3 = (call->nr & ~(uint64_t)call->abi->bit) == SYS_clone3;
+	if (clone3 && tracee_read(call->tid, call->args[0], &flags, sizeof(flags)) < 0)
+		return;
+	if (!(flags & CLONE_UNTRACED))
+		return;
+	if (clone3 || (int64_t)call->nr == abi_syscall_number(call->abi, "clone"))
 		trace_queue(trace, &loss);
 }
 
