@@ -27,7 +27,7 @@ observed()
 	fi
 	awk '$4 == "log" { print $1, $2, $3 }' "$T/kernel" >"$T/ran"
 	awk '$4 != "log" { print $1, $2, $3 }' "$T/kernel" >"$T/denied"
-	oracle_point "$name"
+	oracle_point "$name" "$T/evidence/evidence.json"
 	[ "$status" -eq 0 ] || echo "# $name ended with status $status"
 }
 

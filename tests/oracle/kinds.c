@@ -5,6 +5,7 @@
 #include <err.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -212,6 +213,18 @@ static void kind_forks(void)
 	wait_all();
 }
 
+/* A child that tracers must not follow: what it calls cannot be seen, and has to be called lost. */
+static void kind_untraced(void)
+{
+	struct clone_args args = { .flags = CLONE_UNTRACED, .exit_signal = SIGCHLD };
+
+	if (syscall(SYS_clone3, &args, sizeof args) == 0) {
+		umask(022);
+		_exit(0);
+	}
+	wait_all();
+}
+
 /* For a set-user-ID copy: what only its owner may do. */
 static void kind_setuid(void)
 {
@@ -224,9 +237,16 @@ static const struct kind {
 	const char *name;
 	void (*run)(void);
 } kinds[] = {
-	{ "threads", kind_threads }, { "vfork", kind_vfork },   { "thread-exec", kind_thread_exec },
-	{ "end", kind_end },         { "mixed", kind_mixed },   { "filter", kind_filter },
-	{ "stopped", kind_stopped }, { "daemon", kind_daemon }, { "forks", kind_forks },
+	{ "threads", kind_threads },
+	{ "vfork", kind_vfork },
+	{ "thread-exec", kind_thread_exec },
+	{ "end", kind_end },
+	{ "mixed", kind_mixed },
+	{ "filter", kind_filter },
+	{ "stopped", kind_stopped },
+	{ "daemon", kind_daemon },
+	{ "forks", kind_forks },
+	{ "untraced", kind_untraced },
 	{ "setuid", kind_setuid },
 };
 

@@ -119,11 +119,10 @@ same_output()
 	fi
 }
 
-# noted KIND NAME: does the evidence have it among its losses or limitations?
-noted()
+# refused: does the evidence say that ptrace was refused to the program?
+refused()
 {
-	jq -e --arg kind "$1" --arg name "$2" '.runs[0][$kind] | if $name == "" then length > 0
-		else has($name) end' "$T/evidence/evidence.json" >/dev/null 2>&1
+	jq -e '.runs[0].limitations["ptrace-refused"]' "$T/evidence/evidence.json" >/dev/null 2>&1
 }
 
 # judge NAME: one line "VERDICT NAME OUTPUT STATUS"; reasons in the lines that follow. Verdicts: same;
@@ -145,7 +144,7 @@ judge()
 	fi
 	if [ "$first" -eq "$third" ] && [ "$output" != differs ]; then
 		judge_calls "$1" "$output" "$first"
-	elif noted limitations ptrace-refused; then
+	elif refused; then
 		echo "refused $1 $output $first"
 	elif (straced "$1") || fourth=$?; [ "$third" -eq "$fourth" ] && same_as_straced; then
 		echo "traced $1 $output $first"
@@ -169,7 +168,7 @@ judge_calls()
 {
 	if same_calls "$1" >"$T/verdict" 2>&1; then
 		echo "same $*"
-	elif noted losses ''; then
+	elif ! grep -q '^# invented' "$T/verdict" && evidence_lost "$T/evidence/evidence.json" >"$T/lost" 2>&1; then
 		echo "lossy $*"
 	else
 		echo "calls $*"

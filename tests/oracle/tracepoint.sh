@@ -39,7 +39,7 @@ observed()
 		t_fail "$name: the same calls" "$T/log"
 		return
 	fi
-	oracle_point "$name"
+	oracle_point "$name" "$T/evidence/evidence.json"
 	[ "$status" -eq 0 ] || echo "# $name ended with status $status"
 }
 
@@ -51,7 +51,7 @@ observed python3 -- python3 -c 'import json, subprocess, threading; subprocess.r
 observed gcc -- gcc -O2 -o hello hello.c
 observed git -- sh -c 'git init -q r && cd r && echo a >a && git add a &&
 	git -c user.name=n -c user.email=e commit -qm m && git gc -q && git clone -q . ../c'
-for kind in threads vfork thread-exec mixed filter stopped daemon forks; do
+for kind in threads vfork thread-exec mixed filter stopped daemon forks untraced; do
 	observed "$kind" -- "$T/kinds" "$kind"
 done
 if oracle_have_32; then
