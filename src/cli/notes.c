@@ -15,6 +15,9 @@ static const struct {
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "
 	  "then is not in the evidence" },
+	{ "served-files",
+	  "the workload serves files itself (FUSE): from then on whittle did not look up the names "
+	  "in its calls, for that would have waited for the workload" },
 	{ "set-id-ignored",
 	  "a set-id program ran without its privileges, as the kernel has it while "
 	  "an unprivileged user traces it: record as root to see what it does" },

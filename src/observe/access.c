@@ -10,6 +10,7 @@
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 const char *const access_words[] = {
 	[ACCESS_NONE] = "",
@@ -157,6 +158,11 @@ static void operand_walk(struct thread *thread, size_t index)
 	if (operand->walked)
 		return;
 	operand->walked = true;
+	if (thread->guarded && !operand->is_fd) {
+		operand->walk = -1;
+		thread->paths[index].error = EAGAIN;
+		return;
+	}
 	if (operand->read_error) { /* the rules of capabilities look at this too: there is no object
 				    */
 		operand->walk = -1;
@@ -185,7 +191,8 @@ const struct path *operand_path(struct observer *observer, struct thread *thread
 	operand_walk(thread, index);
 	if (thread->operands[index].walk == 0)
 		return &thread->paths[index];
-	emit_loss(observer, "unreadable-path");
+	if (!thread->guarded) /* else it was counted at the entry */
+		emit_loss(observer, "unreadable-path");
 	return NULL;
 }
 
@@ -376,7 +383,9 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 	emit_open(observer, thread, path);
 	seen.linked = linked;
 	if (thread->value & O_PATH)
-		seen.process = 0; /* nothing was opened */
+		seen.process = 0;                   /* nothing was opened */
+	else if (path->special == makedev(10, 229)) /* FUSE_MINOR, include/linux/miscdevice.h */
+		observer->serves_files = true;
 	proc_accessed(observer, thread, &seen, false);
 }
 

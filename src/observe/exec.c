@@ -43,7 +43,7 @@ static int stat_exe(pid_t tid, struct stat *ret_stat)
 	char link[32];
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", tid);
-	return stat(link, ret_stat);
+	return path_stat(link, ret_stat);
 }
 
 int exec_name(pid_t tid, pid_t tgid, struct buf *out)
@@ -224,7 +224,7 @@ static void emit_exec(struct observer *observer, struct thread *thread, const ch
 	AUTO_BUF struct buf chain = BUF_INIT;
 	const char *image = thread_program(thread);
 
-	if (executed_path(thread, &path) < 0) {
+	if (thread->guarded || executed_path(thread, &path) < 0) {
 		emit_fact(observer, FACT_EXEC, image, by);
 		return;
 	}
@@ -287,18 +287,18 @@ static char *find_loader(const struct thread *thread, const struct stat *exe, co
 	return found ? found : xstrdup("");
 }
 
-static char *find_privilege(pid_t tid, const struct stat *exe)
+static char *find_privilege(const struct thread *thread, const struct stat *exe)
 {
 	AUTO_BUF struct buf words = BUF_INIT;
 	char link[32];
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", tid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", thread->tid);
 	if (exe->st_mode & S_ISUID)
 		buf_adds(&words, "setuid");
 	/* without group x the bit once meant mandatory locking (bprm_fill_uid() in fs/exec.c) */
 	if ((exe->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		buf_addf(&words, "%ssetgid", words.length ? "," : "");
-	if (getxattr(link, "security.capability", NULL, 0) > 0)
+	if (!thread->guarded && getxattr(link, "security.capability", NULL, 0) > 0)
 		buf_addf(&words, "%sfile-caps", words.length ? "," : "");
 	return buf_steal(&words);
 }
@@ -315,7 +315,7 @@ static void refresh_program(struct thread *thread, const struct stat *exe)
 	free(program->loader);
 	free(program->privilege);
 	program->loader = find_loader(thread, exe, program->name);
-	program->privilege = find_privilege(thread->tid, exe);
+	program->privilege = find_privilege(thread, exe);
 	program->device = exe->st_dev;
 	program->inode = exe->st_ino;
 	program->changed = exe->st_ctim;
@@ -333,7 +333,8 @@ static bool lost_privilege(struct thread *thread, const struct stat *exe,
 	struct statvfs mount;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", thread->tid);
-	if (!program->privilege[0] || (statvfs(link, &mount) == 0 && mount.f_flag & ST_NOSUID))
+	if (thread->guarded || !program->privilege[0] ||
+	    (statvfs(link, &mount) == 0 && mount.f_flag & ST_NOSUID))
 		return false;
 	const struct creds *now = thread_creds(thread);
 	if (!now)

@@ -88,7 +88,8 @@ static void emit_mapping(struct observer *observer, struct thread *thread,
 
 	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, thread->tid,
 		 mapping->start, mapping->end);
-	bool known = stat(link, &stat_) == 0 || stat(mapping->name, &stat_) == 0;
+	bool known = path_stat(link, &stat_) == 0 ||
+		     (!thread->guarded && stat(mapping->name, &stat_) == 0);
 	if (mapping->name[0] != '/')
 		return;
 	if (length > sizeof(mark) - 1 &&

@@ -107,7 +107,7 @@ static void read_source(struct thread *thread, uint64_t address, bool is_path, s
 
 	if (!address || tracee_read_string(thread->tid, address, PATH_MAX, &raw) < 0)
 		return;
-	if ((is_path || buf_text(&raw)[0] == '/') &&
+	if (!thread->guarded && (is_path || buf_text(&raw)[0] == '/') &&
 	    path_walk(thread->tid, thread->process->tgid, AT_FDCWD, buf_text(&raw), raw.length, 0,
 		      &path) == 0 &&
 	    path.name)

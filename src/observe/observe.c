@@ -249,6 +249,15 @@ static const struct topic_desc *topic_of(const struct thread *thread)
 	return &topic_descs[thread->row ? thread->row->topic : TOPIC_NONE];
 }
 
+/* Would the call be looked at by the names in it? */
+static bool needs_names(const struct thread *thread)
+{
+	for (int i = 0; i < ARGS; i++)
+		if (thread->row->args[i] >= ARG_PATH && thread->row->args[i] <= ARG_PATH_OR_NULL)
+			return true;
+	return (thread->row->flags & CAPS) && !privilege_is_plain(thread);
+}
+
 /* Reads what the decoders need before the call has an effect. */
 static void decode_entry(struct observer *observer, struct thread *thread)
 {
@@ -256,6 +265,8 @@ static void decode_entry(struct observer *observer, struct thread *thread)
 
 	args_normalise(thread);
 	args_unwrap(thread);
+	if (thread->guarded && needs_names(thread))
+		emit_loss(observer, "served-files");
 	if (thread->row->topic == TOPIC_NONE && !(thread->row->flags & CAPS))
 		return;
 	operands_read(thread);
@@ -285,7 +296,8 @@ static void on_entry(struct observer *observer, const struct event *event)
 	memcpy(thread->raw, event->args, sizeof(thread->raw));
 	if (!observer->started)
 		return;
-	if (observer->stacks)
+	thread->guarded = observer->serves_files;
+	if (observer->stacks && !thread->guarded)
 		record_site(observer, thread, event->ip);
 	if (!thread->row)
 		return;

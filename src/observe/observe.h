@@ -241,6 +241,7 @@ struct thread {
 	struct capable_need needs[CAPABLE_MAX];
 	size_t need_count;
 	bool needs_judged;
+	bool guarded;     /* names of this call are not looked up: observer->serves_files */
 	struct buf text;  /* what a decoder's enter() keeps for leave() */
 	struct buf other; /* likewise */
 	uint64_t value;   /* likewise */
@@ -271,6 +272,11 @@ struct observer {
 	size_t shape_count;
 	bool started; /* the workload's own image runs */
 	bool listening;
+	/*
+	 * It opened /dev/fuse: a look at a file that it serves itself would wait for a thread of
+	 * it, which is stopped until whittle has looked.
+	 */
+	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
 };
 
@@ -475,6 +481,8 @@ void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* At entry: what a thread with capabilities needs of them. */
 void privilege_enter(struct thread *thread);
+/* Are the rules of the call such that they look at no file? */
+bool privilege_is_plain(const struct thread *thread);
 /* At the result: the facts. */
 void privilege_leave(struct observer *observer, struct thread *thread, int64_t result);
 

@@ -49,8 +49,8 @@ static int place_take(int fd, struct place *place)
 	if (fd < 0)
 		return -1;
 	/* The mount tells a directory from a bind mount of it: `..` stops at the root only. */
-	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID,
-		  &stat) < 0) {
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		  STATX_BASIC_STATS | STATX_MNT_ID, &stat) < 0) {
 		int number = errno;
 
 		close(fd);
@@ -591,14 +591,33 @@ int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t lengt
 	return result;
 }
 
+int path_stat(const char *name, struct stat *ret_stat)
+{
+	struct statx found;
+
+	if (statx(AT_FDCWD, name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &found) <
+	    0)
+		return -1;
+	*ret_stat = (struct stat){
+		.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor),
+		.st_ino = found.stx_ino,
+		.st_mode = found.stx_mode,
+		.st_nlink = found.stx_nlink,
+		.st_uid = found.stx_uid,
+		.st_gid = found.stx_gid,
+		.st_ctim = { .tv_sec = found.stx_ctime.tv_sec, .tv_nsec = found.stx_ctime.tv_nsec },
+	};
+	return 0;
+}
+
 bool path_is_fd(pid_t tid, int fd, const struct path *path)
 {
 	char link[48];
 	struct stat st;
 
 	snprintf(link, sizeof link, "/proc/%d/fd/%d", tid, fd);
-	return path->error == 0 && path->name && stat(link, &st) == 0 && st.st_ino == path->inode &&
-	       st.st_dev == path->device;
+	return path->error == 0 && path->name && path_stat(link, &st) == 0 &&
+	       st.st_ino == path->inode && st.st_dev == path->device;
 }
 
 int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path)

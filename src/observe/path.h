@@ -64,6 +64,12 @@ int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t lengt
  */
 int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path);
 
+/*
+ * stat(2) of one of the kernel's own links (/proc/TID/exe, fd/N), by what the kernel knows already:
+ * no server of the file system is asked. Device, inode, mode, links, ids and st_ctim are set.
+ */
+int path_stat(const char *name, struct stat *ret_stat);
+
 /* Is the object that path names the one behind the open descriptor? */
 bool path_is_fd(pid_t tid, int fd, const struct path *path);
 

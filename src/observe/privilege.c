@@ -3,12 +3,17 @@
 
 #include <errno.h>
 
+bool privilege_is_plain(const struct thread *thread)
+{
+	return thread->row->topic == TOPIC_NONE && args_index(thread->row, ARG_IOCTL) < 0;
+}
+
 static void judge(struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
 
 	thread->needs_judged = true;
-	if (!creds)
+	if (!creds || (thread->guarded && !privilege_is_plain(thread)))
 		return;
 	operands_walk_all(thread);
 	struct call call = {

@@ -273,6 +273,8 @@ static void emit_unix_path(struct observer *observer, struct thread *thread, enu
 	size_t length = strnlen(string, thread->text.length - at);
 	AUTO_PATH struct path path = PATH_INIT;
 
+	if (thread->guarded) /* counted at the entry */
+		return;
 	if (path_walk(thread->tid, thread->process->tgid, AT_FDCWD, string, length, 0, &path) < 0) {
 		emit_loss(observer, "unreadable-path");
 		return;

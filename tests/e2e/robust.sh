@@ -80,6 +80,18 @@ t_is 'a workload that traces its child is refused' "$(cat traced.out)" refused
 t_ok 'the refusal is a limitation' limited ptrace-refused
 t_like 'and is said' "$(cat err)" 'wanted to trace a process itself'
 
+# Names in a file system that the workload serves: a look at one would wait for the workload.
+mkdir served
+if [ "$(id -u)" = 0 ] && [ "$(timeout 9 "$WORKLOADS/fuse_server" "$T/served" 2>/dev/null)" = served ]; then
+	same 'a workload that serves files' "$WORKLOADS/fuse_server" "$T/served"
+	t_ok 'a workload that serves files: it is a loss' grep -q '"losses": {"served-files": ' \
+		out/evidence.json
+	t_ok 'a workload that serves files: what it opened is known' grep -q \
+		"\"path\": \"$T/served/file\", \"access\": \"read\"" out/evidence.json
+else
+	t_skip 'a workload that serves files' 'this needs root and FUSE'
+fi
+
 # A daemon outlives its command, which exits 4; record waits and sees what it does.
 t_status 'a daemon: the status is the command'\''s' 4 record "$WORKLOADS/daemon" "$T/d" "$T/dir"
 t_is 'a daemon: it did its work' "$(cat d)" 'done'
