@@ -24,6 +24,7 @@ struct abi {
 	uint32_t seccomp;    /* libseccomp's SCMP_ARCH_* token */
 	const char *oci;     /* "SCMP_ARCH_X86_64", as OCI and Docker profiles name it */
 	unsigned int word;   /* bytes of a long in user space */
+	uint64_t clone;      /* the number of clone(2): looked at for each call */
 	uint32_t bit;        /* set in every number of this ABI (x32: 0x40000000), else 0 */
 	unsigned int quirks; /* enum abi_quirk */
 };

@@ -17,7 +17,8 @@ char *file_read_line(const char *path);
 /*
  * Replaces dirfd/name by length bytes of data: a temporary file beside it, fsync, rename(2). Either
  * the old content or the new is there, never a part; on failure the temporary file is removed. A
- * character device or a FIFO is written to instead; a symbolic link is ERROR_REFUSED.
+ * character device or a FIFO is written to instead; a symbolic link is ERROR_REFUSED. A file that
+ * holds these bytes already is not touched.
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err);
 

@@ -104,6 +104,17 @@ static int write_special(int dirfd, const char *name, const void *data, size_t l
 	return 0;
 }
 
+/* A file that holds the bytes already is left alone: nothing that watches it is woken. */
+static bool is_unchanged(int dirfd, const char *name, const void *data, size_t length)
+{
+	AUTO_FREE char *old = NULL;
+	size_t old_length;
+	struct error err;
+
+	return file_read(dirfd, name, length, &old, &old_length, &err) == 0 &&
+	       old_length == length && memcmp(old, data, length) == 0;
+}
+
 int file_replace(int dirfd, const char *name, const void *data, size_t length, struct error *err)
 {
 	uint64_t random = 0;
@@ -113,6 +124,8 @@ int file_replace(int dirfd, const char *name, const void *data, size_t length, s
 		return -1;
 	if (special)
 		return write_special(dirfd, name, data, length, err);
+	if (is_unchanged(dirfd, name, data, length))
+		return 0;
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		random = (uint64_t)getpid();
 	AUTO_FREE char *temporary = xasprintf("%s.%016llx.tmp", name, (unsigned long long)random);

@@ -531,6 +531,23 @@ static int note_prefixes(struct walk *walk, const char *name)
 	return 0;
 }
 
+/* Does the name never leave the directory that it begins in? */
+static bool stays_below(const char *name)
+{
+	int depth = 0;
+
+	while (*name && depth >= 0) {
+		size_t length = strcspn(name, "/");
+
+		if (length == 2 && strncmp(name, "..", 2) == 0)
+			depth--;
+		else if (length != 1 || *name != '.')
+			depth++;
+		name += length + (name[length] == '/');
+	}
+	return depth >= 0;
+}
+
 /*
  * Goes to the directory of the last component at once where no symlink is on the way: most names
  * are such, and a walk by components costs three calls for each. If anything is in the way the walk
@@ -539,15 +556,17 @@ static int note_prefixes(struct walk *walk, const char *name)
 static void jump(struct walk *walk)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_NO_SYMLINKS };
+				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH };
 	char *rest = walk->rest.data + walk->offset;
 	char *name = rest + strspn(rest, "/");
 	char *last = strrchr(name, '/');
 
-	if (!last || !last[1] || last == name || strstr(name, "..") || strstr(name, "//"))
+	if (!last || !last[1] || last == name || strcmp(last, "/..") == 0 || strstr(name, "//"))
 		return;
 	*last = '\0';
-	int fd = (int)syscall(SYS_openat2, walk->here.fd, name, &how, sizeof how);
+	int fd = -1;
+	if (stays_below(name))
+		fd = (int)syscall(SYS_openat2, walk->here.fd, name, &how, sizeof how);
 	if (fd >= 0 && note_prefixes(walk, name) == 0 && place_take(fd, &walk->here) == 0)
 		walk->offset = (size_t)(last + 1 - walk->rest.data);
 	else if (fd >= 0)

@@ -46,11 +46,11 @@ static void note_untraced_clone(struct trace *trace, const struct event *call)
 		return;
 	/* From 424 on all ABIs share numbers. What cannot be read makes no child: EFAULT. */
 	bool clone3 = (call->nr & ~(uint64_t)call->abi->bit) == SYS_clone3;
+	if (!clone3 && call->nr != call->abi->clone)
+		return;
 	if (clone3 && tracee_read(call->tid, call->args[0], &flags, sizeof(flags)) < 0)
 		return;
-	if (!(flags & CLONE_UNTRACED))
-		return;
-	if (clone3 || (int64_t)call->nr == abi_syscall_number(call->abi, "clone"))
+	if (flags & CLONE_UNTRACED)
 		trace_queue(trace, &loss);
 }
 

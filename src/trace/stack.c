@@ -19,7 +19,7 @@
 #include <whittle/escape.h>
 #include <whittle/file.h>
 
-enum { FRAMES_MAX = 32, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8 };
+enum { FRAMES_MAX = 32, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8, CODE_PAGES = 32 };
 
 /* Exported by libunwind for such callers, though no header declares it. */
 #define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
@@ -28,9 +28,16 @@ int dwarf_search_unwind_table(unw_addr_space_t space, unw_word_t ip, unw_dyn_inf
 
 struct map {
 	uint64_t start, end, offset;
-	char *path;     /* raw bytes; "[vdso]"; "" if no file holds it */
-	bool searched;  /* for the unwind table */
-	uint64_t table; /* address of .eh_frame_hdr, or 0 */
+	char *path; /* raw bytes; "[vdso]"; "" if no file holds it */
+	bool writable;
+	const struct symbol_file *symbols; /* of the file, once it was looked for */
+	bool searched;                     /* for the unwind table */
+	uint64_t table;                    /* address of .eh_frame_hdr, or 0 */
+};
+
+struct page {
+	uint64_t address; /* 0: free */
+	unsigned char bytes[PAGE];
 };
 
 /* What is known of a process: forgotten when it runs a new image. */
@@ -38,6 +45,7 @@ struct space {
 	pid_t tgid;
 	struct map *maps;
 	size_t map_count;
+	struct page *code; /* CODE_PAGES of what is mapped but never written: tables and code */
 	UT_hash_handle hh;
 };
 
@@ -45,6 +53,7 @@ struct stacks {
 	struct space *spaces;
 	struct symbols *symbols;
 	unw_addr_space_t unwind;
+	const struct abi *native;
 };
 
 /* One walk up one stack. */
@@ -52,10 +61,7 @@ struct walk {
 	pid_t tid;
 	void *registers; /* of libunwind-ptrace */
 	struct space *space;
-	struct {
-		uint64_t address; /* of the page; 0: free */
-		unsigned char bytes[PAGE];
-	} pages[PAGES];
+	struct page pages[PAGES];
 };
 
 /* ---- memory map ---- */
@@ -65,6 +71,8 @@ static void space_drop_maps(struct space *space)
 	for (size_t i = 0; i < space->map_count; i++)
 		free(space->maps[i].path);
 	free(space->maps);
+	free(space->code);
+	space->code = NULL;
 	space->maps = NULL;
 	space->map_count = 0;
 }
@@ -73,14 +81,18 @@ static void space_drop_maps(struct space *space)
 static bool parse_map(const char *line, struct map *ret_map)
 {
 	unsigned long long start, end, offset;
+	char perms[5];
 	int name = 0;
 
-	if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 ||
+	if (sscanf(line, "%llx-%llx %4s %llx %*s %*s %n", &start, &end, perms, &offset, &name) <
+		    4 ||
 	    !name)
 		return false;
-	*ret_map = (struct map){
-		.start = start, .end = end, .offset = offset, .path = xstrdup(line + name)
-	};
+	*ret_map = (struct map){ .start = start,
+				 .end = end,
+				 .offset = offset,
+				 .writable = perms[1] == 'w',
+				 .path = xstrdup(line + name) };
 	return true;
 }
 
@@ -139,20 +151,32 @@ static struct map *space_find(struct space *space, pid_t tid, uint64_t address)
 
 /* ---- unwind tables ---- */
 
+/* Where the page may be kept: that of a writable mapping for this walk only. */
+static struct page *page_slot(struct walk *walk, uint64_t page)
+{
+	const struct map *map = space_search(walk->space, page);
+
+	if (!map || map->writable)
+		return &walk->pages[page / PAGE % PAGES];
+	if (!walk->space->code)
+		walk->space->code = xcalloc(CODE_PAGES, sizeof(*walk->space->code));
+	return &walk->space->code[page / PAGE % CODE_PAGES];
+}
+
 static int read_word(struct walk *walk, uint64_t address, void *bytes, size_t length)
 {
 	uint64_t page = address / PAGE * PAGE;
-	size_t slot = page / PAGE % PAGES;
 
 	if (address - page + length > PAGE)
 		return tracee_read(walk->tid, address, bytes, length);
-	if (walk->pages[slot].address != page) {
-		walk->pages[slot].address = 0;
-		if (tracee_read(walk->tid, page, walk->pages[slot].bytes, PAGE) < 0)
+	struct page *slot = page_slot(walk, page);
+	if (slot->address != page) {
+		slot->address = 0;
+		if (tracee_read(walk->tid, page, slot->bytes, PAGE) < 0)
 			return -1;
-		walk->pages[slot].address = page;
+		slot->address = page;
 	}
-	memcpy(bytes, walk->pages[slot].bytes + (address - page), length);
+	memcpy(bytes, slot->bytes + (address - page), length);
 	return 0;
 }
 
@@ -299,7 +323,11 @@ struct stacks *stacks_new(void)
 	struct stacks *stacks = xcalloc(1, sizeof(*stacks));
 
 	stacks->symbols = symbols_new();
+	stacks->native = abi_of_machine(NULL);
 	stacks->unwind = unw_create_addr_space(&accessors, 0);
+	/* Its cache goes by address, which means something else in each process. */
+	if (stacks->unwind)
+		unw_set_caching_policy(stacks->unwind, UNW_CACHE_NONE);
 	return stacks;
 }
 
@@ -349,21 +377,22 @@ static struct space *space_of(struct stacks *stacks, pid_t tgid)
 /* ---- frames ---- */
 
 /* The name of the function, from the file as the tracee sees it. */
-static const char *find_symbol(struct stacks *stacks, pid_t tid, const struct map *map,
-			       uint64_t offset)
+static const char *find_symbol(struct stacks *stacks, pid_t tid, struct map *map, uint64_t offset)
 {
-	if (map->path[0] != '/')
-		return "";
-	AUTO_FREE char *path = xasprintf("/proc/%d/root%s", tid, map->path);
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? "" : symbols_find(stacks->symbols, fd, offset);
+	if (!map->symbols && map->path[0] == '/') {
+		AUTO_FREE char *path = xasprintf("/proc/%d/root%s", tid, map->path);
+		AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+		map->symbols = symbols_of(stacks->symbols, fd);
+	}
+	return map->symbols ? symbols_find(map->symbols, offset) : "";
 }
 
 /* Code that no file holds (a JIT's) is "anonymous", without an address. */
 static void add_frame(struct stacks *stacks, struct space *space, pid_t tid, uint64_t ip,
 		      struct buf *out)
 {
-	const struct map *map = space_find(space, tid, ip);
+	struct map *map = space_find(space, tid, ip);
 	const char *slash = map ? strrchr(map->path, '/') : NULL;
 
 	if (out->length)
@@ -409,11 +438,11 @@ void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct ab
 		   struct buf *ret_frames)
 {
 	struct space *space = space_of(stacks, tgid);
-	const struct abi *native = abi_of_machine(NULL);
 	AUTO_BUF struct buf frames = BUF_INIT;
 	bool done = false;
 
-	if (abi && native && abi->word == native->word) { /* libunwind knows the native ABI only */
+	if (abi && stacks->native &&
+	    abi->word == stacks->native->word) { /* libunwind knows the native ABI only */
 		AUTO_FREE struct walk *walk = xcalloc(1, sizeof(*walk));
 
 		walk->tid = tid;

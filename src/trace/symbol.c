@@ -127,13 +127,13 @@ static void read_symbols(int fd, struct symbol_file *file)
 		qsort(file->symbols, file->count, sizeof(*file->symbols), compare_symbols);
 }
 
-static struct symbol_file *find_file(struct symbols *symbols, int fd)
+const struct symbol_file *symbols_of(struct symbols *symbols, int fd)
 {
 	struct symbol_file *file;
 	struct file_key key;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
 	memset(&key, 0, sizeof(key));
 	key.device = st.st_dev;
@@ -148,10 +148,9 @@ static struct symbol_file *find_file(struct symbols *symbols, int fd)
 	return file;
 }
 
-const char *symbols_find(struct symbols *symbols, int fd, uint64_t offset)
+const char *symbols_find(const struct symbol_file *file, uint64_t offset)
 {
-	const struct symbol_file *file = find_file(symbols, fd);
-	size_t low = 0, high = file ? file->count : 0;
+	size_t low = 0, high = file->count;
 
 	while (low < high) { /* the first that starts behind offset */
 		size_t middle = low + (high - low) / 2;

@@ -11,10 +11,17 @@ struct symbols *symbols_new(void);
 void symbols_free(struct symbols *symbols);
 
 /*
- * The function that holds the byte at offset of the file open as fd (O_RDONLY), or "" if the file
- * names none there: only symbols whose size covers it count, as the nearest one before it may be
- * another function of a stripped file. Files are read once. Borrowed until symbols_free().
+ * The symbols of the file open as fd (O_RDONLY), read once; NULL if it is no regular file. Borrowed
+ * until symbols_free().
  */
-const char *symbols_find(struct symbols *symbols, int fd, uint64_t offset);
+struct symbol_file;
+const struct symbol_file *symbols_of(struct symbols *symbols, int fd);
+
+/*
+ * The function that holds the byte at offset of the file, or "" if the file names none there: only
+ * symbols whose size covers it count, as the nearest one before it may be another function of a
+ * stripped file.
+ */
+const char *symbols_find(const struct symbol_file *file, uint64_t offset);
 
 #endif

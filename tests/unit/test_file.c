@@ -85,6 +85,24 @@ static void test_replace_and_read(void **state)
 	assert_int_equal(entries(place, false), 1);
 }
 
+/* The same bytes leave the file itself in place; other bytes put another one there. */
+static void test_replace_unchanged(void **state)
+{
+	const struct place *place = *state;
+	struct stat first, second, third;
+	struct error err;
+
+	assert_int_equal(file_replace(place->fd, "a", "one", 3, &err), 0);
+	assert_int_equal(fstatat(place->fd, "a", &first, 0), 0);
+	assert_int_equal(file_replace(place->fd, "a", "one", 3, &err), 0);
+	assert_int_equal(fstatat(place->fd, "a", &second, 0), 0);
+	assert_int_equal(first.st_ino, second.st_ino);
+	assert_int_equal(first.st_mtim.tv_nsec, second.st_mtim.tv_nsec);
+	assert_int_equal(file_replace(place->fd, "a", "one more", 8, &err), 0);
+	assert_int_equal(fstatat(place->fd, "a", &third, 0), 0);
+	assert_int_not_equal(first.st_ino, third.st_ino);
+}
+
 static void test_read_ceiling(void **state)
 {
 	const struct place *place = *state;
@@ -254,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_replace_and_read),
+		TEST(test_replace_unchanged),
 		TEST(test_read_ceiling),
 		TEST(test_read_bytes),
 		TEST(test_read_fails),
