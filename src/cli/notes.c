@@ -27,6 +27,8 @@ static const struct {
 	  "a system call was recorded by its number: whittle has no name for it" },
 	{ "unreadable-path", "a path could not be read or resolved, and is not in the evidence" },
 	{ "unreadable-program", "the executable of a process could not be told" },
+	{ "unresolved-stat",
+	  "a path that was only looked at was gone before its name could be resolved" },
 	{ "unstorable-fact", "a fact was too long to be kept" },
 	{ "untraced-child", "a process was started with CLONE_UNTRACED, and was not followed" },
 };

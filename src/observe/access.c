@@ -191,7 +191,14 @@ const struct path *operand_path(struct observer *observer, struct thread *thread
 	operand_walk(thread, index);
 	if (thread->operands[index].walk == 0)
 		return &thread->paths[index];
-	if (!thread->guarded) /* else it was counted at the entry */
+	/*
+	 * Guarded: it was counted at the entry. What is only looked at may be gone by now, removed
+	 * by another process; no rule depends on it.
+	 */
+	enum access access = thread->row->access;
+	if (access == ACCESS_STAT || access == ACCESS_CHDIR)
+		emit_limitation(observer, "unresolved-stat");
+	else if (!thread->guarded)
 		emit_loss(observer, "unreadable-path");
 	return NULL;
 }
