@@ -10,16 +10,16 @@
 #include <whittle/buf.h>
 
 enum event_kind {
-	EVENT_ENTRY,     /* syscall entry: abi, nr, args; before seccomp and before any effect */
-	EVENT_RESULT,    /* its result; nr and args are those of the entry */
-	EVENT_FORK,      /* child is a new tracee; tid its creator; thread says CLONE_THREAD */
-	EVENT_EXEC,      /* tid (a leader by now) runs a new image; old_tid called execve() */
-	EVENT_EXIT,      /* tid is gone; status as of waitpid(2) (0 where it is unknown) */
-	EVENT_SIGNAL,    /* signal is about to be delivered to tid; sender its si_pid, or 0 */
-	EVENT_CHILD,     /* a child of whittle that is no tracee ended: tid, status */
-	EVENT_TICK,      /* nothing happened: a signal or the timer interrupted the wait */
-	EVENT_LOSS,      /* something happened that the engine could not see: what says which */
-	EVENT_LIMITATION /* the engine cannot do it for this tracee: what says which (constant) */
+	EVENT_ENTRY,  /* syscall entry: abi, nr, args; before seccomp and before any effect */
+	EVENT_RESULT, /* its result; nr and args are those of the entry */
+	EVENT_FORK,   /* child is a new tracee; tid its creator; thread says CLONE_THREAD */
+	EVENT_EXEC,   /* tid (a leader by now) runs a new image; old_tid called execve() */
+	EVENT_EXIT,   /* tid is gone; status as of waitpid(2) (0 where it is unknown) */
+	EVENT_SIGNAL, /* signal is about to be delivered to tid; sender its si_pid, or 0 */
+	EVENT_CHILD,  /* a child of whittle that is no tracee ended: tid, status */
+	EVENT_TICK,   /* nothing happened: a signal or the timer interrupted the wait */
+	EVENT_LOSS /* something happened that the engine could not see: what says which (constant)
+		    */
 };
 
 struct event {

@@ -78,6 +78,8 @@ static void say_what_was_learned(const struct record_options *options, const str
 	say("learned from %zu run%s: %zu syscalls, %zu capabilities, %zu AppArmor rules", runs,
 	    runs == 1 ? "" : "s", count_program_syscalls(policy), policy->capability_count,
 	    policy->apparmor_count);
+	for (size_t i = 0; verbosity() > 1 && i < policy->notes.count; i++)
+		say("note: %s", policy->notes.line[i]);
 	say("wrote evidence.json policy.json seccomp.json capabilities.txt apparmor.profile in %s",
 	    options->directory);
 	say("next: podman run --security-opt seccomp=%s/seccomp.json --cap-drop ALL ... (see "

@@ -241,9 +241,6 @@ static void handle(struct session *session, const struct event *event)
 	case EVENT_LOSS:
 		take_loss(session, event->what);
 		break;
-	case EVENT_LIMITATION:
-		take_limitation(session, event->what);
-		break;
 	case EVENT_SIGNAL:
 		note_signal(session, event);
 		observe(session->observer, event);

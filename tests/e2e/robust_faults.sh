@@ -67,6 +67,12 @@ rm -rf out && mkdir out && cp bad.json out/evidence.json
 t_is '--append to broken evidence' "$(status record -o out --append -- true)" 125
 t_ok 'does not touch it' cmp bad.json out/evidence.json
 
+"$WHITTLE" record -o noted -- mktemp 2>quiet >names
+"$WHITTLE" record -v -o noted --replace -- mktemp 2>err >>names
+xargs rm -f <names
+t_ok 'notes of the policy are not said' not grep -q 'note:' quiet
+t_like 'but with -v' "$(cat err)" 'note: .*random'
+
 # Two that append at once: neither is lost.
 rm -rf out && cp -r kept out
 for _ in 1 2 3 4 5; do
