@@ -116,7 +116,7 @@ int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 /* ---- start ---- */
 
 struct launch {
-	int go[2];     /* the parent closes its end: the child may exec */
+	int go[2];     /* the parent writes a byte: the child may exec */
 	int failed[2]; /* the child writes the errno of execve(2) */
 };
 
@@ -128,8 +128,11 @@ static void __attribute__((noreturn)) run_child(const struct launch *launch, con
 
 	close(launch->go[1]);
 	sigaction(SIGCHLD, sigchld, NULL);
-	while (read(launch->go[0], &byte, 1) < 0 && errno == EINTR)
+	ssize_t got;
+	while ((got = read(launch->go[0], &byte, 1)) < 0 && errno == EINTR)
 		continue;
+	if (got != 1) /* whittle could not trace it, or is gone: it must not run untraced */
+		_exit(EXIT_WHITTLE);
 	execve(path, argv, environ);
 	int number = errno;
 	ssize_t ignored = write(launch->failed[1], &number, sizeof(number));
@@ -243,7 +246,8 @@ static int start(struct trace *trace, struct launch *launch, const char *path, c
 	close(STEAL_FD(launch->failed[1]));
 	if (seize(pid, err) < 0)
 		return -1;
-	close(STEAL_FD(launch->go[1]));
+	if (write(launch->go[1], "", 1) != 1)
+		return fail(err, ERROR_SYSTEM, errno, "cannot start the workload");
 	return run_to_exec(trace, launch, path, err);
 }
 
