@@ -22,6 +22,13 @@ enum event_kind {
 		    */
 };
 
+/* Does the result of an ENTRY come? */
+enum result_mode {
+	RESULT_COMES,    /* an EVENT_RESULT follows, unless the thread dies or execs */
+	RESULT_OPTIONAL, /* it follows unless trace_skip_result() says that nobody needs it */
+	RESULT_NEVER     /* the engine does not see results (notification) */
+};
+
 struct event {
 	enum event_kind kind;
 	pid_t tid;
@@ -31,6 +38,8 @@ struct event {
 	uint64_t nr;
 	uint64_t args[6];
 	uint64_t ip;
+	enum result_mode result_mode; /* ENTRY */
+	bool filtered;  /* EXEC: the new image runs under a filter that hides what is known */
 	int64_t result; /* RESULT: value, or -errno */
 	pid_t child;
 	pid_t old_tid;
@@ -66,17 +75,75 @@ void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct ab
 		   struct buf *ret_frames);
 void stacks_forget(struct stacks *stacks, pid_t tgid); /* a new image, or the process is gone */
 
-struct trace;
+/* ---- what need not be reported ---- */
 
 /*
- * Starts argv, the file at path (no search), under ptrace: stopped, seized, then let go up to the
+ * A call that has taught all that it can teach, of the native ABI: a filter lets it run unreported
+ * if each argument listed, under its mask, is one of the values. No argument: always.
+ */
+struct free_arg {
+	unsigned int index;
+	uint64_t mask; /* UINT32_MAX where the kernel takes an int */
+	uint64_t *values;
+	size_t count;
+};
+
+struct free_call {
+	uint64_t nr;
+	struct free_arg args[6];
+	size_t arg_count;
+};
+
+/* Frees an array of them with their values. */
+void free_calls_release(struct free_call *calls, size_t count);
+
+/* ---- engines ---- */
+
+struct trace;
+
+enum engine {
+	ENGINE_PTRACE, /* ptrace stops, and filters that are learned */
+	ENGINE_NOTIFY  /* seccomp user notification; no ptrace */
+};
+
+struct trace_options {
+	enum engine engine;
+	/* Calls that are let run unreported from the first instruction on; borrowed. */
+	const struct free_call *known;
+	size_t known_count;
+	bool filter; /* trace_filter() may be called: see there */
+};
+
+/*
+ * Starts argv, the file at path (no search), under the engine: stopped, then let go up to the
  * execve(2) of the image. *ret_trace is freed by trace_free(), which kills what still runs. Fails
  * with the errno of execve() as err->number and err->kind ERROR_INPUT if only that failed.
  */
-int trace_start(const char *path, char *const argv[], struct trace **ret_trace, struct error *err);
+int trace_start(const char *path, char *const argv[], const struct trace_options *options,
+		struct trace **ret_trace, struct error *err);
 
 /* 1 with the next event, 0 when the last tracee is gone, -1 on an error of the engine. */
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err);
+
+/* Nobody needs the result of the ENTRY that trace_next() returned last (RESULT_OPTIONAL). */
+void trace_skip_result(struct trace *trace);
+
+enum filter_outcome {
+	FILTER_INSTALLED,
+	FILTER_LATER, /* not at this stop: ask again at another one */
+	FILTER_NEVER  /* not for this process; *ret_why says why (constant, a kind of limitation) */
+};
+
+/*
+ * Installs a filter in all threads of the process of the RESULT that trace_next() returned last
+ * (its thread is at a syscall-exit stop): the calls listed run unreported from now on, also those
+ * of its children and of what they execute. Nothing else of the process changes.
+ */
+enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
+				 const char **ret_why);
+
+/* Was no_new_privs set in a process of the workload, as an unprivileged filter requires? */
+bool trace_set_no_new_privs(const struct trace *trace);
 
 pid_t trace_main_pid(const struct trace *trace);
 bool trace_main_running(const struct trace *trace);

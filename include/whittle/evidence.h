@@ -7,7 +7,7 @@
 
 #include <whittle/fact.h>
 
-#define EVIDENCE_SCHEMA "whittle-evidence/1"
+#define EVIDENCE_SCHEMA "whittle-evidence/2"
 
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_STOPPED };
 
@@ -24,7 +24,9 @@ struct evidence_run {
 	enum outcome outcome;
 	int status;      /* exit status, or the signal that ended or stopped it */
 	bool expected;   /* the outcome is what the user expects of a good run */
-	char *engine;    /* ptrace */
+	char *engine;    /* ptrace, notify */
+	char *filter;    /* none; learned, known (counts and results are "at least"); "+" between */
+	char *facets;    /* what was to be learned: "seccomp,caps,paths", "seccomp" */
 	char *kernel;    /* uname -r */
 	char *machine;   /* uname -m */
 	char *libc;      /* whittle's own C library: "glibc 2.36" */
@@ -35,9 +37,12 @@ struct evidence_run {
 	size_t limitation_count;
 };
 
+/* The count of a run in which a filter that was known before may have hidden the fact. */
+#define COUNT_CARRIED UINT64_MAX
+
 struct evidence_fact {
 	struct fact fact;
-	uint64_t *counts; /* one a run, in the order of evidence_runs() */
+	uint64_t *counts; /* one a run, in the order of evidence_runs(), or COUNT_CARRIED */
 };
 
 struct evidence;
@@ -57,6 +62,9 @@ struct evidence_run *evidence_run(struct evidence *evidence, size_t index);
 void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact);
 void evidence_add_loss(struct evidence *evidence, size_t run, const char *kind);
 void evidence_add_limitation(struct evidence *evidence, size_t run, const char *kind);
+
+/* Marks a fact of an earlier run as carried into this one, unless this one showed it. */
+void evidence_carry(struct evidence *evidence, size_t run, const struct fact *fact);
 
 /* Runs, sorted by id after load, merge or save. */
 size_t evidence_run_count(const struct evidence *evidence);

@@ -27,7 +27,12 @@ enum fact_kind {
 #define FACT_FIELDS 7
 
 /* Indexes into fact.field, one enum a kind; the names in JSON are those of fact_descs[]. */
-enum { PROGRAM_PATH, PROGRAM_LOADER, PROGRAM_PRIVILEGE /* "", setuid, setgid, file-caps; "," */ };
+/*
+ * privilege: "", setuid, setgid, file-caps, "," between; attribution: "complete", or "incomplete"
+ * if it ran under a filter that another program or run had taught: more calls are its own than are
+ * said to be.
+ */
+enum { PROGRAM_PATH, PROGRAM_LOADER, PROGRAM_PRIVILEGE, PROGRAM_ATTRIBUTION };
 enum { SYSCALL_ABI, SYSCALL_NAME, SYSCALL_PROGRAM, SYSCALL_RESULT /* ok, ENOENT, unknown */ };
 enum { ARGUMENT_ABI, ARGUMENT_NAME, ARGUMENT_INDEX, ARGUMENT_VALUE /* 0x1f */, ARGUMENT_PROGRAM };
 enum { SITE_ABI, SITE_NAME, SITE_PROGRAM, SITE_FRAMES };
@@ -109,15 +114,51 @@ struct fact_sink {
 	void (*limitation)(void *context, const char *kind);
 };
 
-enum observe_flag { OBSERVE_STACKS = 1 << 0 };
+/* What is to be learned beyond system calls, their arguments and executions. */
+enum observe_flag {
+	OBSERVE_STACKS = 1 << 0,
+	OBSERVE_CAPS = 1 << 1,  /* capabilities */
+	OBSERVE_PATHS = 1 << 2, /* paths, sockets, signals, ptrace, mounts, namespaces */
+	OBSERVE_STAT =
+		1 << 3 /* also paths that were only looked at (stat, access, readlink, chdir) */
+};
+
+/* What an event says to the engine. */
+enum observe_advice {
+	OBSERVE_SKIP_RESULT = 1 << 0, /* an ENTRY whose result nobody needs (RESULT_OPTIONAL) */
+	OBSERVE_QUIET = 1 << 1        /* a RESULT: its process has shown nothing new for a while */
+};
 
 struct observer;
 /* sink is borrowed. Freed by observer_free(). */
 struct observer *observer_new(const struct fact_sink *sink, unsigned int flags);
 void observer_free(struct observer *observer);
-/* Takes one event, its tracee being stopped, and puts the facts that it shows into the sink. */
-void observe(struct observer *observer, const struct event *event);
+/*
+ * Takes one event, its tracee being stopped, and puts the facts that it shows into the sink.
+ * Returns advice, or 0.
+ */
+unsigned int observe(struct observer *observer, const struct event *event);
 /* Has a process of the workload called listen(2) with success, or bound a datagram socket? */
 bool observer_listening(const struct observer *observer);
+
+/* ---- what is known ---- */
+
+/*
+ * Takes a fact of an earlier run as known, before the first event.
+ */
+void observer_know(struct observer *observer, const struct fact *fact);
+/* The call of that name (any ABI) is never free: it reports each time. */
+void observer_recheck(struct observer *observer, const char *name);
+/*
+ * The calls of the native ABI that teach nothing new: those that the program of process tgid made
+ * with success, or, if tgid is 0, those of any program and of observer_know(). Freed by
+ * free_calls_release(). ret_count may be 0.
+ */
+struct free_call *observer_free_calls(const struct observer *observer, pid_t tgid,
+				      size_t *ret_count);
+/* A filter is installed in process tgid, or never will be: no more OBSERVE_QUIET for it. */
+void observer_settle(struct observer *observer, pid_t tgid);
+/* Is this a fact of observer_know()'s that a filter of observer_free_calls(0) may have hidden? */
+bool observer_hides(const struct observer *observer, const struct fact *fact);
 
 #endif

@@ -315,7 +315,8 @@ int session_run(const struct record_options *options, const char *path, char **a
 	struct session session = { .options = options, .evidence = evidence, .run = run };
 	struct fact_sink sink = { &session, take_fact, take_loss, take_limitation };
 
-	if (trace_start(path, argv, &session.trace, err) < 0)
+	struct trace_options how = { .engine = ENGINE_PTRACE };
+	if (trace_start(path, argv, &how, &session.trace, err) < 0)
 		return -1;
 	session.begun = now();
 	session.observer = observer_new(&sink, options->stacks ? OBSERVE_STACKS : 0);

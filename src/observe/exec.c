@@ -357,7 +357,8 @@ void exec_done(struct observer *observer, struct thread *thread, const char *by,
 		return; /* killed since: its name could not be read either, which was counted */
 	emit_exec(observer, thread, by, &exe);
 	refresh_program(thread, &exe);
-	emit_fact(observer, FACT_PROGRAM, program->name, program->loader, program->privilege);
+	emit_fact(observer, FACT_PROGRAM, program->name, program->loader, program->privilege,
+		  "complete");
 	if (!observer->privileged && lost_privilege(thread, &exe, before))
 		emit_limitation(observer, "set-id-ignored");
 }

@@ -1,7 +1,7 @@
 #include <whittle/fact.h>
 
 const struct fact_desc fact_descs[FACT_KINDS] = {
-	[FACT_PROGRAM] = { "programs", { "path", "loader", "privilege" } },
+	[FACT_PROGRAM] = { "programs", { "path", "loader", "privilege", "attribution" } },
 	[FACT_SYSCALL] = { "syscalls", { "abi", "name", "program", "result" } },
 	[FACT_ARGUMENT] = { "arguments", { "abi", "name", "index", "value", "program" } },
 	[FACT_SITE] = { "sites", { "abi", "name", "program", "frames" } },

@@ -474,7 +474,7 @@ static void on_end(struct observer *observer, const struct event *event)
 	thread_remove(observer, thread);
 }
 
-void observe(struct observer *observer, const struct event *event)
+unsigned int observe(struct observer *observer, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_ENTRY:
@@ -500,6 +500,7 @@ void observe(struct observer *observer, const struct event *event)
 	case EVENT_TICK:
 		break;
 	}
+	return 0;
 }
 
 /* ---- life ---- */

@@ -1,6 +1,8 @@
 /* ptrace stops -> events (ptrace(2), "Stopped states"; PTRACE_SEIZE semantics throughout). */
-#include <trace/ptrace.h>
+#include <trace/engine.h>
+#include <trace/launch.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +13,8 @@
 #include <sys/wait.h>
 #include <whittle/file.h>
 
-int trace_read_call(pid_t tid, struct event *ret_call)
+/* Fills call from PTRACE_GET_SYSCALL_INFO: 'E' at an entry, 'X' at an exit (result set), 0 else. */
+static int read_call(pid_t tid, struct event *ret_call)
 {
 	struct __ptrace_syscall_info info;
 
@@ -58,7 +61,7 @@ static int handle_call(struct trace *trace, struct tracee *tracee, struct event 
 {
 	struct event call = { .tid = tracee->tid, .tgid = tracee->tgid };
 
-	switch (trace_read_call(tracee->tid, &call)) {
+	switch (read_call(tracee->tid, &call)) {
 	case 'E':
 		call.kind = EVENT_ENTRY;
 		tracee->call = call;
@@ -233,7 +236,8 @@ static int handle_end(struct trace *trace, pid_t tid, int status, struct event *
 	return 1;
 }
 
-int trace_handle(struct trace *trace, pid_t tid, int status, struct event *ret_event)
+/* Turns one wait status into the event it stands for; 1, or 0 if there is none to tell. */
+static int handle(struct trace *trace, pid_t tid, int status, struct event *ret_event)
 {
 	if (WIFEXITED(status) || WIFSIGNALED(status))
 		return handle_end(trace, tid, status, ret_event);
@@ -251,3 +255,196 @@ int trace_handle(struct trace *trace, pid_t tid, int status, struct event *ret_e
 		return handle_new(trace, tid, ret_event);
 	return handle_stop(trace, tracee, status, ret_event);
 }
+
+/* ---- the wait loop ---- */
+
+/* ESRCH: it was killed while it was stopped; its end is reported by the next wait. */
+static void resume(struct trace *trace)
+{
+	if (trace->current)
+		ptrace(trace->current_request, trace->current, 0, trace->current_signal);
+	trace->current = 0;
+}
+
+static void add_report(struct trace *trace, pid_t tid, int status)
+{
+	if (trace->report_count == trace->report_size) {
+		trace->report_size = trace->report_size ? trace->report_size * 2 : 64;
+		trace->reports =
+			xrealloc(trace->reports, trace->report_size, sizeof(*trace->reports));
+	}
+	trace->reports[trace->report_count++] = (struct wait_report){ tid, status };
+}
+
+/*
+ * Waits, then takes whatever else is ready: do_wait() looks for tracees in the order in which they
+ * were attached, so that handling one report a wait would starve late ones behind busy early ones.
+ * 1, 0 if no child is left, -1 with errno.
+ */
+static int collect(struct trace *trace)
+{
+	int status;
+	pid_t tid = waitpid(-1, &status, __WALL);
+
+	trace->report_head = trace->report_count = 0;
+	if (tid < 0)
+		return errno == ECHILD ? 0 : -1;
+	add_report(trace, tid, status);
+	while (HASH_COUNT(trace->tracees) > 1 && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		add_report(trace, tid, status);
+	return 1;
+}
+
+static int ptrace_next(struct trace *trace, struct event *ret_event, struct error *err)
+{
+	for (;;) {
+		resume(trace);
+		if (trace->report_head == trace->report_count) {
+			if (!trace->tracees)
+				return 0;
+			int more = collect(trace);
+			if (more == 0)
+				return 0;
+			if (more < 0 && errno == EINTR) {
+				*ret_event = (struct event){ .kind = EVENT_TICK };
+				return 1;
+			}
+			if (more < 0)
+				return fail(err, ERROR_SYSTEM, errno,
+					    "cannot wait for the workload");
+		}
+		struct wait_report *report = &trace->reports[trace->report_head++];
+		if (handle(trace, report->tid, report->status, ret_event))
+			return 1;
+	}
+}
+
+/* ---- start and end ---- */
+
+static void hint_about_ptrace(struct error *err)
+{
+	AUTO_FREE char *yama = file_read_line("/proc/sys/kernel/yama/ptrace_scope");
+
+	if (yama && (yama[0] == '3' || (yama[0] == '2' && geteuid() != 0)))
+		fail_hint(err,
+			  "Yama forbids ptrace here (kernel.yama.ptrace_scope is %s): run as root, "
+			  "or "
+			  "set it to 1: sysctl kernel.yama.ptrace_scope=1",
+			  yama);
+	else if (yama && yama[0] == '2')
+		fail_hint(err,
+			  "Yama allows ptrace only with CAP_SYS_PTRACE (ptrace_scope is 2): add "
+			  "that capability, e.g. --cap-add SYS_PTRACE");
+	else
+		fail_hint(err,
+			  "something forbids ptrace here: another tracer of whittle (strace -f, a "
+			  "debugger), or a container's seccomp profile (start it with --cap-add "
+			  "SYS_PTRACE)");
+}
+
+static int seize(pid_t pid, struct error *err)
+{
+	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
+		fail(err, ERROR_SYSTEM, errno, "cannot trace the workload");
+		hint_about_ptrace(err);
+		return -1;
+	}
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return fail(err, ERROR_SYSTEM, errno, "cannot wait for the workload");
+	if (!WIFSTOPPED(status))
+		return fail(err, ERROR_SYSTEM, 0, "the workload was killed before it started");
+	struct __ptrace_syscall_info info;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0) {
+		fail(err, ERROR_SYSTEM, errno, "cannot read the workload's system calls");
+		return fail_hint(err, "whittle needs Linux 5.3 or newer");
+	}
+	return 0;
+}
+
+/*
+ * Lets the child go up to its execve(2) and leaves only that call and the new image in the queue:
+ * what the launcher did before is not the workload's.
+ */
+static int run_to_exec(struct trace *trace, const struct launch *launch,
+		       const struct launch_plan *plan, struct error *err)
+{
+	pid_t pid = trace->main_pid;
+	struct event event;
+	int status;
+
+	trace->current = pid;
+	trace->current_request = PTRACE_SYSCALL;
+	for (;;) {
+		resume(trace);
+		if (waitpid(pid, &status, __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return fail(err, ERROR_SYSTEM, errno, "cannot wait for the workload");
+		}
+		if (!handle(trace, pid, status, &event))
+			continue;
+		if (event.kind == EVENT_EXIT)
+			return launch_failure(launch, plan, err);
+		if (event.kind != EVENT_EXEC)
+			continue;
+		struct tracee *tracee = trace_find(trace, pid);
+		trace_queue(trace, &tracee->call);
+		trace_queue(trace, &event);
+		return 0;
+	}
+}
+
+static int follow(struct trace *trace, struct launch *launch, const struct launch_plan *plan,
+		  struct error *err)
+{
+	trace->main_pid = launch->pid;
+	trace->main_running = true;
+	trace_add(trace, launch->pid, launch->pid);
+	if (seize(launch->pid, err) < 0 || launch_go(launch, err) < 0)
+		return -1;
+	return run_to_exec(trace, launch, plan, err);
+}
+
+static int ptrace_start(struct trace *trace, const char *path, char *const argv[],
+			struct error *err)
+{
+	struct launch_plan plan = { .path = path, .argv = argv };
+	struct launch launch;
+
+	if (launch_fork(&launch, &plan, err) < 0)
+		return -1;
+	int result = follow(trace, &launch, &plan, err);
+	launch_close(&launch);
+	return result;
+}
+
+/*
+ * Not tid by tid: a leader is reported only after its threads were (wait_consider_task(),
+ * delay_group_leader()).
+ */
+static void ptrace_release(struct trace *trace)
+{
+	int status;
+
+	while (trace->tracees) {
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid < 0 && errno != EINTR)
+			return;
+		struct tracee *tracee = tid > 0 ? trace_find(trace, tid) : NULL;
+		if (tracee && !WIFSTOPPED(status))
+			trace_remove(trace, tracee);
+	}
+	free(trace->reports);
+}
+
+const struct engine_ops engine_ptrace = {
+	.start = ptrace_start,
+	.next = ptrace_next,
+	.release = ptrace_release,
+};

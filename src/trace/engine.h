@@ -1,0 +1,58 @@
+/* Private to the room: a trace, its tracees, and what an engine is. */
+#ifndef TRACE_ENGINE_H
+#define TRACE_ENGINE_H
+
+#include <uthash.h>
+#include <whittle/event.h>
+
+struct tracee {
+	pid_t tid;
+	pid_t tgid;
+	bool in_call;      /* an entry was seen and not yet its result */
+	struct event call; /* that entry */
+	UT_hash_handle hh;
+};
+
+/* A wait status that was collected and not yet handled. */
+struct wait_report {
+	pid_t tid;
+	int status;
+};
+
+/* An engine starts the workload and delivers its events. */
+struct engine_ops {
+	/* As trace_start(). What it began is ended by release(), also if it fails. */
+	int (*start)(struct trace *trace, const char *path, char *const argv[], struct error *err);
+	/* As trace_next(), the queue being empty. */
+	int (*next)(struct trace *trace, struct event *ret_event, struct error *err);
+	/* All processes were sent SIGKILL: waits for their ends and frees what the engine holds. */
+	void (*release)(struct trace *trace);
+};
+extern const struct engine_ops engine_ptrace;
+
+#define QUEUE_MAX 4
+
+struct trace {
+	const struct engine_ops *engine;
+	const struct trace_options *options; /* borrowed until trace_start() returns */
+	struct tracee *tracees;              /* by tid */
+	pid_t main_pid;
+	int main_status;
+	bool main_running;
+	/* Events that one stop brought beyond the first. */
+	struct event queue[QUEUE_MAX];
+	size_t queue_head, queue_count;
+	/* ptrace: the tracee whose stop is being looked at; it is resumed before the next one. */
+	pid_t current;
+	int current_request;
+	int current_signal;
+	struct wait_report *reports;
+	size_t report_head, report_count, report_size;
+};
+
+struct tracee *trace_find(const struct trace *trace, pid_t tid);
+struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid);
+void trace_remove(struct trace *trace, struct tracee *tracee);
+void trace_queue(struct trace *trace, const struct event *event);
+bool trace_unqueue(struct trace *trace, struct event *ret_event);
+#endif
