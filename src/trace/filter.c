@@ -1,0 +1,125 @@
+#include <trace/filter.h>
+
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Each is a rule of its own; a filter of the kernel has at most 4096 instructions (BPF_MAXINSNS).
+ */
+#define COMBINATIONS_MAX 128
+#define RULES_MAX        600
+
+void free_calls_release(struct free_call *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < calls[i].arg_count; j++)
+			free(calls[i].args[j].values);
+	free(calls);
+}
+
+static size_t combinations(const struct free_call *call)
+{
+	size_t product = 1;
+
+	for (size_t i = 0; i < call->arg_count; i++) {
+		product *= call->args[i].count;
+		if (product > COMBINATIONS_MAX)
+			return COMBINATIONS_MAX + 1;
+	}
+	return product;
+}
+
+/* The nth combination: the numbers of its values are the digits of n. */
+static int add_combination(scmp_filter_ctx filter, const struct free_call *call, size_t n)
+{
+	struct scmp_arg_cmp compare[ARRAY_SIZE(call->args)];
+
+	for (size_t i = 0; i < call->arg_count; i++) {
+		const struct free_arg *arg = &call->args[i];
+		uint64_t value = arg->values[n % arg->count] & arg->mask;
+
+		compare[i] =
+			(struct scmp_arg_cmp){ arg->index, SCMP_CMP_MASKED_EQ, arg->mask, value };
+		if (arg->mask == UINT64_MAX)
+			compare[i] = (struct scmp_arg_cmp){ arg->index, SCMP_CMP_EQ, value, 0 };
+		n /= arg->count;
+	}
+	return seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, (int)call->nr,
+					    (unsigned int)call->arg_count, compare);
+}
+
+static int add_calls(scmp_filter_ctx filter, const struct free_call *calls, size_t count)
+{
+	size_t rules = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t product = combinations(&calls[i]);
+
+		if (product > COMBINATIONS_MAX || rules + product > RULES_MAX)
+			continue;
+		rules += product;
+		for (size_t n = 0; n < product; n++) {
+			int number = add_combination(filter, &calls[i], n);
+
+			if (number < 0 && number != -EEXIST)
+				return number;
+		}
+	}
+	return 0;
+}
+
+/* libseccomp writes programs to files only. */
+static int read_program(scmp_filter_ctx filter, struct sock_fprog *ret_program)
+{
+	AUTO_CLOSE int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	int number = seccomp_export_bpf(filter, fd);
+	if (number < 0)
+		return number;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	size_t count = (size_t)st.st_size / sizeof(struct sock_filter);
+	if (count == 0 || count > BPF_MAXINSNS)
+		return -E2BIG;
+	AUTO_FREE struct sock_filter *code = xcalloc(count, sizeof(*code));
+	if (pread(fd, code, count * sizeof(*code), 0) != (ssize_t)(count * sizeof(*code)))
+		return -EIO;
+	*ret_program = (struct sock_fprog){ .len = (unsigned short)count, .filter = STEAL(code) };
+	return 0;
+}
+
+static int build(scmp_filter_ctx filter, const struct free_call *calls, size_t count,
+		 uint32_t action, struct sock_fprog *ret_program)
+{
+	int number = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, action);
+
+	if (number == 0) /* a tree over the numbers: libseccomp 2.5 */
+		number = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (number == 0)
+		number = add_calls(filter, calls, count);
+	return number == 0 ? read_program(filter, ret_program) : number;
+}
+
+int filter_build(const struct free_call *calls, size_t count, uint32_t action,
+		 struct sock_fprog *ret_program, struct error *err)
+{
+	scmp_filter_ctx filter = seccomp_init(action);
+
+	if (!filter)
+		return fail(err, ERROR_SYSTEM, 0, "libseccomp refuses the action 0x%x", action);
+	int number = build(filter, calls, count, action, ret_program);
+	seccomp_release(filter);
+	if (number < 0)
+		return fail(err, ERROR_SYSTEM, -number, "cannot build a filter");
+	return 0;
+}
+
+void filter_release(struct sock_fprog *program)
+{
+	free(program->filter);
+	*program = (struct sock_fprog){ .len = 0, .filter = NULL };
+}
