@@ -77,4 +77,7 @@ int fail(struct error *err, enum error_kind kind, int number, const char *format
 /* Adds advice to a failure that was reported already; returns -1 as fail() does. */
 int fail_hint(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Does whittle itself hold this capability (CAP_*), effectively? */
+bool holds_capability(int cap);
+
 #endif

@@ -188,19 +188,6 @@ static int say_cannot_execute(const char *name, int number)
 	return missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
-/* Does whittle hold CAP_SYS_PTRACE, so that set-id programs keep their privilege under it? */
-static bool holds_sys_ptrace(void)
-{
-	cap_flag_value_t value = CAP_CLEAR;
-	cap_t caps = cap_get_proc();
-
-	if (caps) {
-		cap_get_flag(caps, CAP_SYS_PTRACE, CAP_EFFECTIVE, &value);
-		cap_free(caps);
-	}
-	return value == CAP_SET;
-}
-
 static void describe_run(const struct record_options *options, char **argv,
 			 struct evidence_run *run)
 {
@@ -213,7 +200,8 @@ static void describe_run(const struct record_options *options, char **argv,
 	run->kernel = xstrdup(here.release);
 	run->machine = xstrdup(here.machine);
 	run->libc = xasprintf("glibc %s", gnu_get_libc_version());
-	run->privileged = holds_sys_ptrace();
+	/* set-id programs keep their privilege under it */
+	run->privileged = holds_capability(CAP_SYS_PTRACE);
 }
 
 /* As execvp(3) does: a file that the kernel does not know is a shell's. */

@@ -332,29 +332,10 @@ uint64_t call_limit(const struct call *call, int resource)
 	return limit.rlim_cur;
 }
 
-static char *read_status(pid_t tid)
-{
-	char name[32];
-	char *text;
-	size_t length;
-	struct error err;
-
-	snprintf(name, sizeof name, "/proc/%d/status", tid);
-	return file_read(AT_FDCWD, name, STATUS_MAX, &text, &length, &err) < 0 ? NULL : text;
-}
-
-int64_t status_number(pid_t tid, const char *field)
-{
-	AUTO_FREE char *status = read_status(tid);
-	const char *text = status ? status_field(status, field) : NULL;
-
-	return text ? strtoll(text, NULL, 10) : -1;
-}
-
 pid_t call_target(const struct call *call, int64_t pid)
 {
-	AUTO_FREE char *status = read_status(call->tid);
-	const char *ids = status ? status_field(status, "NSpid") : NULL;
+	AUTO_FREE char *status = proc_status(call->tid);
+	const char *ids = status ? proc_field(status, "NSpid") : NULL;
 
 	if (pid <= 0 || pid > INT32_MAX || !ids || ids[strspn(ids, "0123456789")] == '\t')
 		return 0;

@@ -7,6 +7,7 @@
 #define OBSERVE_CAPABLE_H
 
 #include <observe/path.h>
+#include <whittle/proc.h>
 
 /* Credentials of a thread (/proc/TID/status, credentials(7)). */
 struct creds {
@@ -21,11 +22,6 @@ struct creds {
 /* Fills creds (releasing what it held); -1 with errno if the thread cannot be read. */
 int creds_read(pid_t tid, struct creds *creds);
 void creds_release(struct creds *creds);
-
-/* /proc/PID/status is long only by its line of groups (65536 at most). */
-#define STATUS_MAX (1 << 20)
-/* The value of a line of it ("NStgid" -> "12\t1\n..."), borrowed from status; NULL if missing. */
-const char *status_field(const char *status, const char *name);
 
 /* A call being judged: what the decoders found out about it. */
 struct call {

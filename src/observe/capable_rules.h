@@ -56,8 +56,6 @@ bool creds_in_group(const struct creds *creds, gid_t gid);
 long sysctl_number(const char *path, long otherwise);
 /* The tracee's soft limit (RLIM_INFINITY if it cannot be read). */
 uint64_t call_limit(const struct call *call, int resource);
-/* A line of /proc/TID/status as a decimal number; -1 if it cannot be read. */
-int64_t status_number(pid_t tid, const char *field);
 /*
  * The process that the call means by pid, as /proc of whittle shows it; 0 if pid is not positive
  * or the caller is in another pid namespace, where the number is another.

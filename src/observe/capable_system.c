@@ -118,7 +118,7 @@ static void need_locked(struct needs *needs, uint64_t length)
 {
 	const struct call *call = needs->call;
 	uint64_t limit = call_limit(call, RLIMIT_MEMLOCK);
-	int64_t locked = status_number(call->tid, "VmLck");
+	int64_t locked = proc_number(call->tid, "VmLck");
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	if (limit == RLIM_INFINITY || locked < 0)
@@ -138,7 +138,7 @@ void rule_mlockall(struct needs *needs)
 {
 	const struct call *call = needs->call;
 	uint64_t limit = call_limit(call, RLIMIT_MEMLOCK);
-	int64_t size = status_number(call->tid, "VmSize");
+	int64_t size = proc_number(call->tid, "VmSize");
 
 	if (!limit || (call->args[0] & MCL_CURRENT && size >= 0 && (uint64_t)size * 1024 > limit))
 		need_add(needs, CAP_BIT(CAP_IPC_LOCK), "locked memory");

@@ -106,7 +106,7 @@ static void need_kill(struct needs *needs, pid_t target, int signal)
 		return;
 	bool allowed = own->euid == its.suid || own->euid == its.ruid || own->ruid == its.suid ||
 		       own->ruid == its.ruid;
-	if (!allowed && status_number(target, "Tgid") != needs->call->tgid && signal != SIGCONT)
+	if (!allowed && proc_number(target, "Tgid") != needs->call->tgid && signal != SIGCONT)
 		need_add(needs, CAP_BIT(CAP_KILL), "another user's process");
 	creds_release(&its);
 }
@@ -122,7 +122,7 @@ static pid_t pid_of_pidfd(const struct call *call, int fd)
 	snprintf(name, sizeof name, "/proc/%d/fdinfo/%d", call->tid, fd);
 	if (file_read(AT_FDCWD, name, 65536, &text, &length, &err) < 0)
 		return 0;
-	const char *pid = status_field(text, "Pid");
+	const char *pid = proc_field(text, "Pid");
 	long number = pid ? strtol(pid, NULL, 10) : 0;
 	return number > 0 ? (pid_t)number : 0;
 }
@@ -167,11 +167,11 @@ void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_
 	struct creds its = { .groups = NULL };
 
 	if (target <= 0 || target != call_target(needs->call, target) ||
-	    status_number(target, "Tgid") == needs->call->tgid || !target_creds(target, &its))
+	    proc_number(target, "Tgid") == needs->call->tgid || !target_creds(target, &its))
 		return;
 	bool same = same_ids(&its, filesystem_ids ? own->fsuid : own->ruid,
 			     filesystem_ids ? own->fsgid : own->rgid);
-	bool inside = status_number(target, "TracerPid") == getpid();
+	bool inside = proc_number(target, "TracerPid") == getpid();
 	uint64_t held = filesystem_ids ? own->effective : own->permitted;
 	bool exceeds = inside ? its.permitted & ~held : its.permitted != 0;
 	if (!same || exceeds || !is_dumpable(target, &its))
@@ -239,7 +239,7 @@ void rule_capset(struct needs *needs)
 /* seccomp_prepare_filter(), landlock_restrict_self(2): without no_new_privs. */
 static void need_filter(struct needs *needs)
 {
-	if (status_number(needs->call->tid, "NoNewPrivs") == 0)
+	if (proc_number(needs->call->tid, "NoNewPrivs") == 0)
 		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), "without no_new_privs");
 }
 

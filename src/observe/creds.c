@@ -4,30 +4,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <whittle/file.h>
-
-const char *status_field(const char *status, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (const char *line = status; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		if (strncmp(line, name, length) == 0 && line[length] == ':')
-			return line + length + 1 + strspn(line + length + 1, "\t ");
-	}
-	return NULL;
-}
 
 static bool read_ids(const char *status, const char *name, uint32_t *real, uint32_t *effective,
 		     uint32_t *saved, uint32_t *filesystem)
 {
-	const char *text = status_field(status, name);
+	const char *text = proc_field(status, name);
 
 	return text && sscanf(text, "%u %u %u %u", real, effective, saved, filesystem) == 4;
 }
 
 static bool read_mask(const char *status, const char *name, uint64_t *ret_mask)
 {
-	const char *text = status_field(status, name);
+	const char *text = proc_field(status, name);
 	char *end;
 
 	if (!text)
@@ -71,16 +59,10 @@ static bool is_foreign(pid_t tid)
 int creds_read(pid_t tid, struct creds *creds)
 {
 	struct creds found = { .groups = NULL };
-	AUTO_FREE char *status = NULL;
-	char name[32];
-	size_t length;
-	struct error err;
+	AUTO_FREE char *status = proc_status(tid);
 
-	snprintf(name, sizeof name, "/proc/%d/status", tid);
-	if (file_read(AT_FDCWD, name, STATUS_MAX, &status, &length, &err) < 0) {
-		errno = err.number ? err.number : EIO;
+	if (!status)
 		return -1;
-	}
 	if (!read_ids(status, "Uid", &found.ruid, &found.euid, &found.suid, &found.fsuid) ||
 	    !read_ids(status, "Gid", &found.rgid, &found.egid, &found.sgid, &found.fsgid) ||
 	    !read_mask(status, "CapInh", &found.inheritable) ||
@@ -91,7 +73,7 @@ int creds_read(pid_t tid, struct creds *creds)
 		return -1;
 	}
 	found.foreign_userns = is_foreign(tid);
-	read_groups(status_field(status, "Groups"), &found);
+	read_groups(proc_field(status, "Groups"), &found);
 	creds_release(creds);
 	*creds = found;
 	return 0;

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 /* A syscall fact that was built once; later ones are counted through it. */
 struct seen_key {
@@ -505,16 +504,6 @@ unsigned int observe(struct observer *observer, const struct event *event)
 
 /* ---- life ---- */
 
-static bool holds_ptrace_capability(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return false;
-	return data[CAP_TO_INDEX(CAP_SYS_PTRACE)].effective & CAP_TO_MASK(CAP_SYS_PTRACE);
-}
-
 struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 {
 	struct observer *observer = xcalloc(1, sizeof(*observer));
@@ -522,7 +511,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->sink = sink;
 	observer->flags = flags;
 	observer->pids = xcalloc(PIDS_MAX / 8, 1);
-	observer->privileged = holds_ptrace_capability();
+	observer->privileged = holds_capability(CAP_SYS_PTRACE);
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();
 	return observer;

@@ -130,7 +130,7 @@ static bool is_own_pid(pid_t tgid, const char *number, size_t length)
 	snprintf(name, sizeof name, "/proc/%d/status", tgid);
 	if (file_read(AT_FDCWD, name, STATUS_MAX, &status, &size, &err) < 0)
 		return false;
-	for (const char *id = status_field(status, "NStgid"); id && *id >= '0' && *id <= '9';) {
+	for (const char *id = proc_field(status, "NStgid"); id && *id >= '0' && *id <= '9';) {
 		size_t count = digits(id, 16);
 
 		if (count == length && memcmp(id, number, length) == 0)
@@ -347,14 +347,14 @@ static int ids_in_mount(pid_t tid, int dirfd, const char *field, char *ret_id, s
 		errno = err.number;
 		return -1;
 	}
-	const char *ids = status_field(own, field);
+	const char *ids = proc_field(own, field);
 	for (size_t count; ids && (count = digits(ids, 16)); ids += count + (ids[count] == '\t')) {
 		AUTO_FREE char *there = NULL;
 
 		snprintf(name, sizeof name, "%.*s/status", (int)count, ids);
 		if (file_read(dirfd, name, STATUS_MAX, &there, &length, &err) < 0)
 			continue;
-		const char *same = status_field(there, field);
+		const char *same = proc_field(there, field);
 		size_t line = strcspn(ids, "\n") + 1;
 		if (same && strncmp(same, ids, line) == 0) {
 			snprintf(ret_id, size, "%.*s", (int)count, ids);

@@ -71,17 +71,6 @@ const char *ptrace_request_name(uint64_t request, char scratch[32])
 
 /* ---- whom a number means ---- */
 
-static char *read_status(pid_t tid)
-{
-	char name[32];
-	char *status = NULL;
-	size_t length;
-	struct error err;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", tid);
-	return file_read(AT_FDCWD, name, STATUS_MAX, &status, &length, &err) < 0 ? NULL : status;
-}
-
 /* Numbers of a tracee in whittle's own pid namespace are whittle's; NULL status: cannot tell. */
 static bool in_own_namespace(pid_t tid)
 {
@@ -97,8 +86,8 @@ static bool in_own_namespace(pid_t tid)
 /* The thread's own tgid (or tid) in its innermost pid namespace. */
 static pid_t innermost_id(const struct thread *thread, const char *field)
 {
-	AUTO_FREE char *status = read_status(thread->tid);
-	const char *ids = status ? status_field(status, field) : NULL;
+	AUTO_FREE char *status = proc_status(thread->tid);
+	const char *ids = status ? proc_field(status, field) : NULL;
 	pid_t id = 0;
 
 	while (ids && *ids >= '0' && *ids <= '9') {
@@ -121,8 +110,8 @@ static bool was_ours(const struct observer *observer, pid_t pid)
  */
 static bool is_gone(pid_t pid)
 {
-	AUTO_FREE char *status = read_status(pid);
-	const char *state = status ? status_field(status, "State") : NULL;
+	AUTO_FREE char *status = proc_status(pid);
+	const char *state = status ? proc_field(status, "State") : NULL;
 
 	return !state || *state == 'Z' || *state == 'X';
 }
@@ -162,7 +151,7 @@ static pid_t pid_of_pidfd(const struct thread *thread, int fd)
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", thread->tid, fd);
 	if (file_read(AT_FDCWD, name, 65536, &info, &length, &err) < 0)
 		return 0;
-	const char *pid = status_field(info, "Pid");
+	const char *pid = proc_field(info, "Pid");
 	return pid ? (pid_t)strtol(pid, NULL, 10) : 0;
 }
 

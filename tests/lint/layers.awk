@@ -1,7 +1,7 @@
 # Which <whittle/…> headers a room may include: the table of the rooms, left to right. A header of
 # include/whittle obeys the row of the room that produces its type. <room/…> is private to its room.
 BEGIN {
-	base = "base buf escape file "
+	base = "base buf escape file proc "
 	may["base"] = base "arch"
 	may["trace"] = base "arch event"
 	may["observe"] = base "arch event fact"
@@ -11,7 +11,7 @@ BEGIN {
 	may["enforce"] = base "arch policy event fact"
 	may["review"] = base "arch evidence policy finding"
 	may["report"] = base "finding"
-	split("base:base buf:base escape:base file:base arch:base event:trace fact:observe " \
+	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
 		"evidence:evidence policy:derive target:emit finding:review", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"

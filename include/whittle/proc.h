@@ -1,0 +1,20 @@
+/* What /proc/TID/status says of a thread (proc_pid_status(5)). */
+#ifndef WHITTLE_PROC_H
+#define WHITTLE_PROC_H
+
+#include <sys/types.h>
+#include <whittle/base.h>
+
+/* It is long only by its line of groups (65536 at most). */
+#define STATUS_MAX (1 << 20)
+
+/* The text of /proc/TID/status, freed by the caller; NULL with errno if it cannot be read. */
+char *proc_status(pid_t tid);
+
+/* The value of a line of it ("NStgid" -> "12\t1\n..."), borrowed from status; NULL if missing. */
+const char *proc_field(const char *status, const char *name);
+
+/* The number at the start of a line's value; -1 if the thread or the line is not there. */
+int64_t proc_number(pid_t tid, const char *name);
+
+#endif

@@ -1,0 +1,15 @@
+#include <whittle/base.h>
+
+#include <sys/capability.h>
+
+bool holds_capability(int cap)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	if (caps) {
+		cap_get_flag(caps, cap, CAP_EFFECTIVE, &value);
+		cap_free(caps);
+	}
+	return value == CAP_SET;
+}
