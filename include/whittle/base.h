@@ -78,6 +78,6 @@ int fail(struct error *err, enum error_kind kind, int number, const char *format
 int fail_hint(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Does whittle itself hold this capability (CAP_*), effectively? */
-bool holds_capability(int cap);
+bool has_capability(int cap);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <sys/capability.h>
 
-bool holds_capability(int cap)
+bool has_capability(int cap)
 {
 	cap_flag_value_t value = CAP_CLEAR;
 	cap_t caps = cap_get_proc();

@@ -201,7 +201,7 @@ static void describe_run(const struct record_options *options, char **argv,
 	run->machine = xstrdup(here.machine);
 	run->libc = xasprintf("glibc %s", gnu_get_libc_version());
 	/* set-id programs keep their privilege under it */
-	run->privileged = holds_capability(CAP_SYS_PTRACE);
+	run->privileged = has_capability(CAP_SYS_PTRACE);
 }
 
 /* As execvp(3) does: a file that the kernel does not know is a shell's. */

@@ -105,7 +105,7 @@ static const struct {
 	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
 };
 
-static bool has_capability(const struct policy *policy, const char *name)
+static bool grants_capability(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->apparmor_count; i++)
 		if (policy->apparmor[i].class == APPARMOR_CAPABILITY &&
@@ -131,7 +131,8 @@ static const struct {
 static void add_quiet(const struct policy *policy, struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
-		if (has_capability(policy, quiet[i].by) && !has_capability(policy, quiet[i].asked))
+		if (grants_capability(policy, quiet[i].by) &&
+		    !grants_capability(policy, quiet[i].asked))
 			buf_addf(out,
 				 "\n  # %s: not worth a log line\n"
 				 "  deny capability %s,\n",

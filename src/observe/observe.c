@@ -511,7 +511,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->sink = sink;
 	observer->flags = flags;
 	observer->pids = xcalloc(PIDS_MAX / 8, 1);
-	observer->privileged = holds_capability(CAP_SYS_PTRACE);
+	observer->privileged = has_capability(CAP_SYS_PTRACE);
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();
 	return observer;
