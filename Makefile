@@ -22,7 +22,8 @@ own_cflags := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-pr
 	-ffile-prefix-map=$(CURDIR)/= $(sanitize) $(shell $(PKG_CONFIG) --cflags $(packages) 2>/dev/null)
 libs := $(shell $(PKG_CONFIG) --libs $(packages) 2>/dev/null)
 
-sources := $(wildcard src/*/*.c)
+machine := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+sources := $(wildcard src/*/*.c arch/$(machine)/*.c)
 objects := $(sources:%.c=$(B)/%.o)
 rooms := $(filter-out $(B)/src/cli/main.o,$(objects))
 tables := $(B)/gen/abis.inc $(patsubst profiles/%.tsv,$(B)/gen/%.inc,$(wildcard profiles/*.tsv profiles/*/*.tsv))

@@ -111,7 +111,6 @@ struct trace_options {
 	/* Calls that are let run unreported from the first instruction on; borrowed. */
 	const struct free_call *known;
 	size_t known_count;
-	bool filter; /* trace_filter() may be called: see there */
 };
 
 /*
@@ -141,6 +140,9 @@ enum filter_outcome {
  */
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
 				 const char **ret_why);
+
+/* How many filters were installed, the one of trace_options.known among them. */
+size_t trace_filters(const struct trace *trace);
 
 /* Was no_new_privs set in a process of the workload, as an unprivileged filter requires? */
 bool trace_set_no_new_privs(const struct trace *trace);

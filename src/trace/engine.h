@@ -8,8 +8,18 @@
 struct tracee {
 	pid_t tid;
 	pid_t tgid;
-	bool in_call;      /* an entry was seen and not yet its result */
+	bool in_call;      /* an entry was seen, and its result is to come */
 	struct event call; /* that entry */
+	/* See filtered.c. */
+	bool filtered; /* it carries whittle's filter for sure: only what that reports stops it */
+	bool joining;  /* it does from the end of the call that it is in */
+	bool vforked;  /* it runs in its creator's memory until it executes an image */
+	/* See own.c. */
+	bool own_filters;      /* it has seccomp filters of its own */
+	bool strict;           /* it asked for seccomp's strict mode, under whittle's filter */
+	bool no_new_privs;     /* set by whittle, not by it */
+	bool argument_changed; /* of the call that it is in: to be put back */
+	uint64_t argument;
 	UT_hash_handle hh;
 };
 
@@ -48,11 +58,20 @@ struct trace {
 	int current_signal;
 	struct wait_report *reports;
 	size_t report_head, report_count, report_size;
+	/* ptrace: filters. */
+	bool started;       /* the workload's own image runs */
+	bool own_filters;   /* some process of the workload has seccomp filters of its own */
+	bool no_new_privs;  /* whittle set it in some process of the workload */
+	long outer_filters; /* of whittle itself, which the workload inherits */
+	size_t filters;     /* installed */
+	struct own *own;
 };
 
 struct tracee *trace_find(const struct trace *trace, pid_t tid);
 struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid);
 void trace_remove(struct trace *trace, struct tracee *tracee);
 void trace_queue(struct trace *trace, const struct event *event);
+/* A wait status of tid is to be handled: as if waitpid(2) had said it. */
+void trace_report(struct trace *trace, pid_t tid, int status);
 bool trace_unqueue(struct trace *trace, struct event *ret_event);
 #endif

@@ -1,87 +1,122 @@
 /* ptrace stops -> events (ptrace(2), "Stopped states"; PTRACE_SEIZE semantics throughout). */
 #include <trace/engine.h>
+#include <trace/filtered.h>
 #include <trace/launch.h>
+#include <trace/own.h>
+#include <trace/registers.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <whittle/file.h>
+#include <whittle/proc.h>
 
-/* Fills call from PTRACE_GET_SYSCALL_INFO: 'E' at an entry, 'X' at an exit (result set), 0 else. */
-static int read_call(pid_t tid, struct event *ret_call)
+/* What PTRACE_GET_SYSCALL_INFO says of a stop. */
+struct stop {
+	int kind; /* PTRACE_SYSCALL_INFO_*; NONE also if it was killed between the stop and now */
+	bool foreign; /* SECCOMP: by a filter that is not whittle's */
+	struct event call;
+};
+
+static void read_stop(const struct tracee *tracee, struct stop *ret_stop)
 {
 	struct __ptrace_syscall_info info;
+	struct event call = { .kind = EVENT_ENTRY, .tid = tracee->tid, .tgid = tracee->tgid };
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
-		return 0;
-	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
-		ret_call->result = info.exit.rval;
-		return 'X';
+	ret_stop->kind = PTRACE_SYSCALL_INFO_NONE;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tracee->tid, sizeof(info), &info) <= 0)
+		return;
+	ret_stop->kind = info.op;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+		call.result = info.exit.rval;
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+		/* info.seccomp begins as info.entry does */
+		call.audit = info.arch;
+		call.nr = info.entry.nr;
+		call.abi = abi_of_call(info.arch, info.entry.nr);
+		call.ip = info.instruction_pointer;
+		memcpy(call.args, info.entry.args, sizeof(call.args));
 	}
-	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+	ret_stop->foreign =
+		info.op == PTRACE_SYSCALL_INFO_SECCOMP && info.seccomp.ret_data != FILTER_MAGIC;
+	ret_stop->call = call;
+}
+
+static int enter_call(struct trace *trace, struct tracee *tracee, const struct event *call,
+		      enum result_mode mode, struct event *ret_event)
+{
+	tracee->call = *call;
+	tracee->in_call = true;
+	if (trace->started && own_entry(trace, tracee))
+		mode = RESULT_COMES;
+	tracee->call.result_mode = mode;
+	*ret_event = tracee->call;
+	return 1;
+}
+
+static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result,
+		      struct event *ret_event)
+{
+	if (!tracee->in_call) /* a new task's return from its creator's clone */
 		return 0;
-	ret_call->audit = info.arch;
-	ret_call->nr = info.entry.nr;
-	ret_call->abi = abi_of_call(info.arch, info.entry.nr);
-	ret_call->ip = info.instruction_pointer;
-	memcpy(ret_call->args, info.entry.args, sizeof(ret_call->args));
-	return 'E';
+	if (trace->started)
+		own_result(trace, tracee, &result);
+	tracee->in_call = false;
+	filtered_call_ended(tracee);
+	*ret_event = tracee->call;
+	ret_event->kind = EVENT_RESULT;
+	ret_event->tid = tracee->tid;
+	ret_event->tgid = tracee->tgid;
+	ret_event->result = result;
+	return 1;
 }
 
 /*
- * A child that clone(2) or clone3(2) was told to keep from tracers is lost (kernel/fork.c,
- * kernel_clone(): CLONE_UNTRACED). The flags of clone3 are the first field of a struct in memory.
+ * A filter of the workload's own that asks for a tracer which is not there: ENOSYS (seccomp(2),
+ * SECCOMP_RET_TRACE).
  */
-static void note_untraced_clone(struct trace *trace, const struct event *call)
+static int answer_foreign(struct trace *trace, struct tracee *tracee, const struct event *call,
+			  struct event *ret_event)
 {
-	struct event loss = {
-		.kind = EVENT_LOSS, .tid = call->tid, .tgid = call->tgid, .what = "untraced-child"
-	};
-	uint64_t flags = call->args[0];
+	bool known = tracee->in_call;
 
-	if (!call->abi)
-		return;
-	/* From 424 on all ABIs share numbers. What cannot be read makes no child: EFAULT. */
-	bool clone3 = (call->nr & ~(uint64_t)call->abi->bit) == SYS_clone3;
-	if (!clone3 && call->nr != call->abi->clone)
-		return;
-	if (clone3 && tracee_read(call->tid, call->args[0], &flags, sizeof(flags)) < 0)
-		return;
-	if (flags & CLONE_UNTRACED)
-		trace_queue(trace, &loss);
+	registers_skip_call(tracee->tid, -ENOSYS);
+	return known ? 0 : enter_call(trace, tracee, call, RESULT_COMES, ret_event);
 }
 
 static int handle_call(struct trace *trace, struct tracee *tracee, struct event *ret_event)
 {
-	struct event call = { .tid = tracee->tid, .tgid = tracee->tgid };
+	struct stop stop;
 
-	switch (read_call(tracee->tid, &call)) {
-	case 'E':
-		call.kind = EVENT_ENTRY;
-		tracee->call = call;
-		tracee->in_call = true;
-		*ret_event = call;
-		note_untraced_clone(trace, &call);
-		return 1;
-	case 'X':
-		if (!tracee->in_call) /* a new task's return from its creator's clone */
+	read_stop(tracee, &stop);
+	switch (stop.kind) {
+	case PTRACE_SYSCALL_INFO_ENTRY:
+		return enter_call(trace, tracee, &stop.call, RESULT_COMES, ret_event);
+	case PTRACE_SYSCALL_INFO_SECCOMP:
+		if (stop.foreign)
+			return answer_foreign(trace, tracee, &stop.call, ret_event);
+		if (!tracee->joining)
+			tracee->filtered = true;
+		if (tracee->in_call) /* its entry was a stop too */
 			return 0;
-		*ret_event = tracee->call;
-		ret_event->kind = EVENT_RESULT;
-		ret_event->tid = tracee->tid;
-		ret_event->tgid = tracee->tgid;
-		ret_event->result = call.result;
-		tracee->in_call = false;
-		return 1;
-	default: /* killed between the stop and now */
+		return enter_call(trace, tracee, &stop.call, RESULT_OPTIONAL, ret_event);
+	case PTRACE_SYSCALL_INFO_EXIT:
+		return leave_call(trace, tracee, stop.call.result, ret_event);
+	default:
 		return 0;
 	}
+}
+
+void trace_skip_result(struct trace *trace)
+{
+	struct tracee *tracee = trace_find(trace, trace->current);
+
+	if (tracee && tracee->in_call && tracee->call.result_mode == RESULT_OPTIONAL)
+		tracee->in_call = false;
 }
 
 static bool is_thread_of(pid_t tgid, pid_t tid)
@@ -92,12 +127,14 @@ static bool is_thread_of(pid_t tgid, pid_t tid)
 	return access(path, F_OK) == 0;
 }
 
-static int announce(struct trace *trace, pid_t creator, pid_t creator_tgid, pid_t child,
+/* exact: creator is the thread that made the child, not just one of its process. */
+static int announce(struct trace *trace, pid_t creator, pid_t creator_tgid, pid_t child, bool exact,
 		    struct event *ret_event)
 {
 	bool thread = creator_tgid > 0 && is_thread_of(creator_tgid, child);
+	struct tracee *tracee = trace_add(trace, child, thread ? creator_tgid : child);
 
-	trace_add(trace, child, thread ? creator_tgid : child);
+	filtered_inherit(trace, tracee, trace_find(trace, creator), thread, exact);
 	*ret_event = (struct event){ .kind = EVENT_FORK,
 				     .tid = creator,
 				     .tgid = creator_tgid,
@@ -106,33 +143,18 @@ static int announce(struct trace *trace, pid_t creator, pid_t creator_tgid, pid_
 	return 1;
 }
 
-/* "Tgid:" or "PPid:" of /proc/TID/status, or 0. */
-static pid_t status_pid(pid_t tid, const char *field)
-{
-	char path[32];
-	AUTO_FREE char *text = NULL;
-	size_t length;
-	struct error err;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	if (file_read(AT_FDCWD, path, 65536, &text, &length, &err) < 0)
-		return 0;
-	const char *at = strstr(text, field);
-	return at ? (pid_t)strtol(at + strlen(field), NULL, 10) : 0;
-}
-
 /*
  * A new tracee may stop before its creator reports it, and the creator may be killed before it
  * could: so whichever comes first announces the child, the kernel's own record telling the rest.
  */
 static int handle_new(struct trace *trace, pid_t tid, struct event *ret_event)
 {
-	pid_t tgid = status_pid(tid, "\nTgid:");
-	pid_t creator = tgid == tid ? status_pid(tid, "\nPPid:") : tgid;
+	pid_t tgid = (pid_t)proc_number(tid, "Tgid");
+	pid_t creator = tgid == tid ? (pid_t)proc_number(tid, "PPid") : tgid;
 
 	if (!trace_find(trace, creator))
 		creator = 0;
-	return announce(trace, creator, creator, tid, ret_event);
+	return announce(trace, creator, creator, tid, false, ret_event);
 }
 
 /*
@@ -148,25 +170,42 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 	pid_t old_tid = message ? (pid_t)message : tracee->tid;
 	struct tracee *old = old_tid != tracee->tid ? trace_find(trace, old_tid) : NULL;
 	if (old) {
-		tracee->call = old->call;
-		tracee->in_call = old->in_call;
+		pid_t tid = tracee->tid;
+		UT_hash_handle hh = tracee->hh;
+
+		*tracee = *old;
+		tracee->tid = tid;
+		tracee->hh = hh;
 		trace_remove(trace, old);
 	}
-	*ret_event = (struct event){
-		.kind = EVENT_EXEC, .tid = tracee->tid, .tgid = tracee->tgid, .old_tid = old_tid
-	};
+	filtered_call_ended(tracee);
+	tracee->vforked = false;
+	if (tracee->filtered) /* no exit stop */
+		tracee->in_call = false;
+	*ret_event = (struct event){ .kind = EVENT_EXEC,
+				     .tid = tracee->tid,
+				     .tgid = tracee->tgid,
+				     .old_tid = old_tid,
+				     .filtered = tracee->filtered };
 	return 1;
 }
 
-static int handle_fork(struct trace *trace, struct tracee *tracee, struct event *ret_event)
+static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
+		       struct event *ret_event)
 {
 	unsigned long message = 0;
+	int announced = 0;
 
 	if (ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &message) < 0 || !message)
 		return 0;
-	if (trace_find(trace, (pid_t)message))
-		return 0;
-	return announce(trace, tracee->tid, tracee->tgid, (pid_t)message, ret_event);
+	pid_t pid = (pid_t)message;
+	struct tracee *child = trace_find(trace, pid);
+	if (child) /* it stopped first: what it has of its creator can be told only now */
+		filtered_inherit(trace, child, tracee, child->tgid == tracee->tgid, true);
+	else
+		announced = announce(trace, tracee->tid, tracee->tgid, pid, true, ret_event);
+	trace_find(trace, pid)->vforked = vfork;
+	return announced;
 }
 
 static int handle_signal(struct trace *trace, struct tracee *tracee, int signal,
@@ -203,7 +242,9 @@ static int handle_stop(struct trace *trace, struct tracee *tracee, int status,
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		return handle_fork(trace, tracee, ret_event);
+		return handle_fork(trace, tracee, status >> 16 == PTRACE_EVENT_VFORK, ret_event);
+	case PTRACE_EVENT_SECCOMP:
+		return handle_call(trace, tracee, ret_event);
 	case PTRACE_EVENT_EXEC:
 		return handle_exec(trace, tracee, ret_event);
 	case PTRACE_EVENT_STOP:
@@ -261,12 +302,22 @@ static int handle(struct trace *trace, pid_t tid, int status, struct event *ret_
 /* ESRCH: it was killed while it was stopped; its end is reported by the next wait. */
 static void resume(struct trace *trace)
 {
-	if (trace->current)
-		ptrace(trace->current_request, trace->current, 0, trace->current_signal);
+	int request = trace->current_request;
+
+	if (!trace->current)
+		return;
+	if (request == PTRACE_SYSCALL) {
+		const struct tracee *tracee = trace_find(trace, trace->current);
+
+		/* Filters of its own may refuse calls before whittle's reports them. */
+		if (tracee && tracee->filtered && !tracee->in_call && !tracee->own_filters)
+			request = PTRACE_CONT;
+	}
+	ptrace(request, trace->current, 0, trace->current_signal);
 	trace->current = 0;
 }
 
-static void add_report(struct trace *trace, pid_t tid, int status)
+void trace_report(struct trace *trace, pid_t tid, int status)
 {
 	if (trace->report_count == trace->report_size) {
 		trace->report_size = trace->report_size ? trace->report_size * 2 : 64;
@@ -289,9 +340,9 @@ static int collect(struct trace *trace)
 	trace->report_head = trace->report_count = 0;
 	if (tid < 0)
 		return errno == ECHILD ? 0 : -1;
-	add_report(trace, tid, status);
+	trace_report(trace, tid, status);
 	while (HASH_COUNT(trace->tracees) > 1 && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
-		add_report(trace, tid, status);
+		trace_report(trace, tid, status);
 	return 1;
 }
 
@@ -345,7 +396,8 @@ static void hint_about_ptrace(struct error *err)
 static int seize(pid_t pid, struct error *err)
 {
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP |
+		       PTRACE_O_EXITKILL;
 	int status;
 
 	if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
@@ -393,6 +445,7 @@ static int run_to_exec(struct trace *trace, const struct launch *launch,
 		if (event.kind != EVENT_EXEC)
 			continue;
 		struct tracee *tracee = trace_find(trace, pid);
+		trace->started = true;
 		trace_queue(trace, &tracee->call);
 		trace_queue(trace, &event);
 		return 0;
@@ -404,22 +457,41 @@ static int follow(struct trace *trace, struct launch *launch, const struct launc
 {
 	trace->main_pid = launch->pid;
 	trace->main_running = true;
-	trace_add(trace, launch->pid, launch->pid);
+	trace->outer_filters = filtered_count(getpid());
+	trace_add(trace, launch->pid, launch->pid)->no_new_privs = trace->no_new_privs;
 	if (seize(launch->pid, err) < 0 || launch_go(launch, err) < 0)
 		return -1;
 	return run_to_exec(trace, launch, plan, err);
+}
+
+static int launch_and_follow(struct trace *trace, const struct launch_plan *plan, struct error *err)
+{
+	struct launch launch;
+
+	if (launch_fork(&launch, plan, err) < 0)
+		return -1;
+	int result = follow(trace, &launch, plan, err);
+	launch_close(&launch);
+	return result;
 }
 
 static int ptrace_start(struct trace *trace, const char *path, char *const argv[],
 			struct error *err)
 {
 	struct launch_plan plan = { .path = path, .argv = argv };
-	struct launch launch;
+	struct filtered_plan filtered = { .no_new_privs = !has_capability(CAP_SYS_ADMIN) };
 
-	if (launch_fork(&launch, &plan, err) < 0)
+	if (trace->options->known_count == 0 || filtered_count(getpid()) != 0)
+		return launch_and_follow(trace, &plan, err);
+	if (filter_build(trace->options->known, trace->options->known_count, FILTER_TRACE,
+			 &filtered.program, err) < 0)
 		return -1;
-	int result = follow(trace, &launch, &plan, err);
-	launch_close(&launch);
+	plan.prepare = filtered_prepare;
+	plan.context = &filtered;
+	trace->no_new_privs = filtered.no_new_privs;
+	trace->filters = 1;
+	int result = launch_and_follow(trace, &plan, err);
+	filter_release(&filtered.program);
 	return result;
 }
 
@@ -441,6 +513,7 @@ static void ptrace_release(struct trace *trace)
 			trace_remove(trace, tracee);
 	}
 	free(trace->reports);
+	own_free(trace->own);
 }
 
 const struct engine_ops engine_ptrace = {

@@ -1,0 +1,195 @@
+/*
+ * Learned filters: when one is installed, and which tracees carry one. A tracee is let run without
+ * stops at each call (PTRACE_CONT) only if it carries the filter for sure, since what it does
+ * would be lost otherwise; in doubt it stops more often than it needs to.
+ */
+#include <trace/filtered.h>
+#include <trace/inject.h>
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <whittle/proc.h>
+
+long filtered_count(pid_t tid)
+{
+	AUTO_FREE char *status = proc_status(tid);
+
+	if (!status)
+		return -1;
+	const char *mode = proc_field(status, "Seccomp");
+	const char *count = proc_field(status, "Seccomp_filters"); /* since Linux 5.9 */
+	if (!mode || *mode == '0')
+		return 0;
+	if (*mode == '1')
+		return -1;
+	return count ? strtol(count, NULL, 10) : 1;
+}
+
+/* ---- who carries it ---- */
+
+/* Has any thread of that process filters of its own? */
+static bool process_has_own(const struct trace *trace, pid_t tgid)
+{
+	if (!trace->own_filters)
+		return false;
+	for (const struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		if (tracee->tgid == tgid && tracee->own_filters)
+			return true;
+	return false;
+}
+
+/*
+ * A process inherits the filters of the thread that forked it, as they were in the middle of its
+ * call; a thread has those of its process, which TSYNC keeps alike (kernel/seccomp.c,
+ * seccomp_sync_threads(); kernel/fork.c, copy_seccomp(): both under the same lock).
+ */
+void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
+		      bool thread, bool exact)
+{
+	if (!creator)
+		return;
+	if (exact) {
+		child->filtered |= creator->filtered || (thread && creator->joining);
+		child->own_filters = creator->own_filters;
+		child->strict = creator->strict;
+		child->no_new_privs = creator->no_new_privs;
+		return;
+	}
+	child->filtered |= thread && (creator->filtered || creator->joining);
+	child->own_filters = process_has_own(trace, creator->tgid);
+	child->no_new_privs = creator->no_new_privs;
+}
+
+void filtered_call_ended(struct tracee *tracee)
+{
+	tracee->filtered |= tracee->joining;
+	tracee->joining = false;
+}
+
+/* The filter is in all threads of the process; what is in a call may just be forking without it. */
+static void mark_process(struct trace *trace, pid_t tgid, bool no_new_privs)
+{
+	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next) {
+		if (tracee->tgid != tgid)
+			continue;
+		tracee->joining = tracee->in_call;
+		tracee->filtered = !tracee->in_call;
+		tracee->no_new_privs |= no_new_privs;
+	}
+}
+
+/* ---- installing one ---- */
+
+/* Has its process filters already, or may it not have one? FILTER_LATER: neither. */
+static enum filter_outcome judge(const struct trace *trace, struct tracee *tracee,
+				 const char **ret_why)
+{
+	long count = filtered_count(tracee->tid);
+
+	if (tracee->own_filters || count < 0) {
+		*ret_why = "own-filter";
+		return FILTER_NEVER;
+	}
+	/* What an outer filter refuses would not be reported: it outranks SECCOMP_RET_TRACE. */
+	if (trace->outer_filters != 0) {
+		*ret_why = "outer-filter";
+		return FILTER_NEVER;
+	}
+	if (count == 0)
+		return FILTER_LATER;
+	if (trace->own_filters) { /* whose it is cannot be told */
+		*ret_why = "own-filter";
+		return FILTER_NEVER;
+	}
+	tracee->filtered = true;
+	return FILTER_INSTALLED;
+}
+
+static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
+				  const struct sock_fprog *program)
+{
+	bool may_set =
+		!has_capability(CAP_SYS_PTRACE); /* else set-id programs keep their privilege */
+	int status = 0;
+	enum inject_outcome outcome = inject_filter(tracee->tid, program, false, &status);
+
+	if (outcome == INJECT_DENIED && may_set) {
+		outcome = inject_filter(tracee->tid, program, true, &status);
+		trace->no_new_privs |= outcome == INJECT_DONE;
+		if (outcome == INJECT_DONE)
+			mark_process(trace, tracee->tgid, true);
+	}
+	if (outcome == INJECT_DONE) {
+		mark_process(trace, tracee->tgid, false);
+		trace->filters++;
+	}
+	if (outcome == INJECT_ABORTED) {
+		trace->current = 0;
+		if (status)
+			trace_report(trace, tracee->tid, status);
+	}
+	return outcome;
+}
+
+enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
+				 const char **ret_why)
+{
+	static const struct {
+		enum filter_outcome outcome;
+		const char *why;
+	} rows[] = {
+		[INJECT_DONE] = { FILTER_INSTALLED, NULL },
+		[INJECT_NOT_HERE] = { FILTER_LATER, NULL },
+		[INJECT_ABORTED] = { FILTER_LATER, NULL },
+		[INJECT_NO_ROOM] = { FILTER_NEVER, "filter-failed" },
+		[INJECT_DENIED] = { FILTER_NEVER, "filter-refused" },
+		[INJECT_FAILED] = { FILTER_NEVER, "filter-failed" },
+	};
+	struct tracee *tracee = trace_find(trace, trace->current);
+	struct sock_fprog program;
+	struct error err;
+
+	if (!tracee || tracee->vforked || tracee->call.abi != abi_of_machine(NULL))
+		return FILTER_LATER;
+	if (tracee->filtered)
+		return FILTER_INSTALLED;
+	enum filter_outcome verdict = judge(trace, tracee, ret_why);
+	if (verdict != FILTER_LATER)
+		return verdict;
+	if (filter_build(calls, count, FILTER_TRACE, &program, &err) < 0) {
+		*ret_why = "filter-failed";
+		return FILTER_NEVER;
+	}
+	enum inject_outcome outcome = inject(trace, tracee, &program);
+	filter_release(&program);
+	*ret_why = rows[outcome].why;
+	return rows[outcome].outcome;
+}
+
+size_t trace_filters(const struct trace *trace)
+{
+	return trace->filters;
+}
+
+bool trace_set_no_new_privs(const struct trace *trace)
+{
+	return trace->no_new_privs;
+}
+
+/* ---- before the image runs ---- */
+
+static int install_own(const struct sock_fprog *program)
+{
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			    program);
+}
+
+int filtered_prepare(void *context)
+{
+	const struct filtered_plan *plan = context;
+
+	if (plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return install_own(&plan->program);
+}

@@ -1,0 +1,28 @@
+/* Private to the room: which tracees carry whittle's filter. */
+#ifndef TRACE_FILTERED_H
+#define TRACE_FILTERED_H
+
+#include <trace/engine.h>
+#include <trace/filter.h>
+
+/* How many seccomp filters tid has (/proc/TID/status); -1 if it is in strict mode, or is gone. */
+long filtered_count(pid_t tid);
+
+/* child is new: what it has of its creator, or of creator's process if it is not known exactly. */
+void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
+		      bool thread, bool exact);
+
+/* The call of tracee ended, or became a new image. */
+void filtered_call_ended(struct tracee *tracee);
+
+/*
+ * For launch_plan.prepare: installs the program in the calling process, with no_new_privs if it is
+ * not allowed to otherwise. Async-signal-safe.
+ */
+struct filtered_plan {
+	struct sock_fprog program;
+	bool no_new_privs;
+};
+int filtered_prepare(void *plan);
+
+#endif

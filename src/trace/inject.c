@@ -1,0 +1,174 @@
+#include <trace/inject.h>
+#include <trace/registers.h>
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <whittle/base.h>
+
+/* A tracee at a syscall-exit stop that makes calls for whittle. */
+struct injection {
+	pid_t tid;
+	struct user_regs_struct saved; /* as at the stop */
+	uint64_t mask;                 /* its signal mask */
+	bool held;                     /* a group-stop came */
+	bool aborted;
+	int status; /* as of waitpid(2), of the last stop or the end */
+};
+
+/* Waits for its next stop; false if it is gone. */
+static bool wait_stop(struct injection *in)
+{
+	while (waitpid(in->tid, &in->status, __WALL) < 0) {
+		if (errno == EINTR)
+			continue;
+		in->status = 0; /* ECHILD: its tid went with the execve() of another thread */
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Lets it go on to the next stop of a call; its kind (PTRACE_SYSCALL_INFO_*), or -1 if it is gone.
+ * A group-stop has to wait until the calls are made: it is asked for again at the end.
+ */
+static int next_stop(struct injection *in)
+{
+	struct __ptrace_syscall_info info;
+
+	do
+		/* ESRCH: it was killed in the stop, which is what the wait will say. */
+		ptrace(PTRACE_SYSCALL, in->tid, 0, 0);
+	while (wait_stop(in) && in->status >> 16 == PTRACE_EVENT_STOP && (in->held = true));
+	int event = in->status >> 16;
+	bool ours = WIFSTOPPED(in->status) &&
+		    ((event == 0 && WSTOPSIG(in->status) == (SIGTRAP | 0x80)) ||
+		     event == PTRACE_EVENT_SECCOMP);
+	if (ours && ptrace(PTRACE_GET_SYSCALL_INFO, in->tid, sizeof(info), &info) > 0)
+		return info.op;
+	in->aborted = true;
+	return -1;
+}
+
+/* The result of a call; -ECANCELED, and in->aborted, if something else happened. */
+static int64_t call(struct injection *in, uint64_t nr, const uint64_t args[6])
+{
+	struct user_regs_struct regs;
+	int kind;
+
+	registers_prepare_call(&regs, &in->saved, nr, args);
+	registers_set(in->tid, &regs);
+	/* An entry, behind the filter's installation a PTRACE_EVENT_SECCOMP too, the exit. */
+	do
+		kind = next_stop(in);
+	while (kind == PTRACE_SYSCALL_INFO_ENTRY || kind == PTRACE_SYSCALL_INFO_SECCOMP);
+	if (kind != PTRACE_SYSCALL_INFO_EXIT || registers_get(in->tid, &regs) < 0) {
+		in->aborted = true;
+		return -ECANCELED;
+	}
+	return registers_result(&regs);
+}
+
+#define CALL(in, nr, ...) call((in), (nr), (const uint64_t[6]){ __VA_ARGS__ })
+
+static bool is_error(int64_t result)
+{
+	return result < 0 && result >= -4095;
+}
+
+/*
+ * SPEC_ALLOW: kernels before 5.16 otherwise change the speculation of a filtered thread, which it
+ * can see (prctl(2), PR_GET_SPECULATION_CTRL) and feel.
+ */
+static int64_t call_seccomp(struct injection *in, uint64_t address)
+{
+	return CALL(in, SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		    SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, address);
+}
+
+static enum inject_outcome install(struct injection *in, uint64_t address, bool no_new_privs)
+{
+	int64_t result = 0;
+
+	if (no_new_privs)
+		result = CALL(in, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
+	if (!in->aborted && result == 0)
+		result = call_seccomp(in, address);
+	if (in->aborted)
+		return INJECT_ABORTED;
+	if (result == 0)
+		return INJECT_DONE;
+	return result == -EACCES ? INJECT_DENIED : INJECT_FAILED;
+}
+
+/* The program as the tracee sees it, in memory of its own: a stack may be too small for it. */
+static enum inject_outcome install_program(struct injection *in, const struct sock_fprog *program,
+					   bool no_new_privs)
+{
+	size_t code = program->len * sizeof(*program->filter);
+	size_t size = sizeof(*program) + code;
+	int64_t address = CALL(in, SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0);
+
+	if (in->aborted)
+		return INJECT_ABORTED;
+	if (is_error(address))
+		return INJECT_NO_ROOM;
+	struct sock_fprog header;
+	memset(&header, 0, sizeof(header));
+	header.len = program->len;
+	header.filter = (struct sock_filter *)(uintptr_t)((uint64_t)address + sizeof(header));
+	struct iovec local[2] = { { &header, sizeof(header) }, { program->filter, code } };
+	struct iovec remote = { (void *)(uintptr_t)address, size };
+	enum inject_outcome outcome = INJECT_NO_ROOM;
+	if (process_vm_writev(in->tid, local, 2, &remote, 1, 0) == (ssize_t)size)
+		outcome = install(in, (uint64_t)address, no_new_privs);
+	if (!in->aborted)
+		CALL(in, SYS_munmap, (uint64_t)address, size);
+	return outcome;
+}
+
+/* Signals but SIGKILL and SIGSTOP would stop each injected call before it is made. */
+static int block_signals(struct injection *in)
+{
+	uint64_t all = UINT64_MAX;
+
+	if (ptrace(PTRACE_GETSIGMASK, in->tid, sizeof(in->mask), &in->mask) < 0)
+		return -1;
+	return ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(all), &all) < 0 ? -1 : 0;
+}
+
+/*
+ * Puts back what was changed. Not into a new image, which another thread's execve() made of the
+ * process; what was killed does not care.
+ */
+static void restore(struct injection *in)
+{
+	if (in->aborted && in->status >> 16 == PTRACE_EVENT_EXEC)
+		return;
+	registers_set(in->tid, &in->saved);
+	ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(in->mask), &in->mask);
+	if (in->held) /* do_jobctl_trap() tells of a group-stop in force */
+		ptrace(PTRACE_INTERRUPT, in->tid, 0, 0);
+}
+
+enum inject_outcome inject_filter(pid_t tid, const struct sock_fprog *program, bool no_new_privs,
+				  int *ret_status)
+{
+	struct injection in = { .tid = tid };
+
+	if (registers_get(tid, &in.saved) < 0 || !registers_can_call(tid, &in.saved) ||
+	    block_signals(&in) < 0)
+		return INJECT_NOT_HERE;
+	enum inject_outcome outcome = install_program(&in, program, no_new_privs);
+	restore(&in);
+	*ret_status = in.status;
+	return in.aborted ? INJECT_ABORTED : outcome;
+}

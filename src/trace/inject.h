@@ -1,0 +1,27 @@
+/* Private to the room: calls that a stopped tracee makes for whittle, unnoticed by its program. */
+#ifndef TRACE_INJECT_H
+#define TRACE_INJECT_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum inject_outcome {
+	INJECT_DONE,
+	INJECT_NOT_HERE, /* another call cannot be made at this stop */
+	INJECT_ABORTED,  /* it was killed, or another thread of it executed an image */
+	INJECT_NO_ROOM,  /* no memory for the filter in its address space */
+	INJECT_DENIED,   /* EACCES: neither CAP_SYS_ADMIN nor no_new_privs */
+	INJECT_FAILED    /* the filter cannot be installed in all its threads */
+};
+
+/*
+ * Installs program in all threads of tid's process (SECCOMP_FILTER_FLAG_TSYNC), and before it
+ * no_new_privs if that is asked for. tid is at a syscall-exit stop, and is there again afterwards,
+ * all its registers, its signal mask and its memory as before; but with INJECT_ABORTED *ret_status
+ * says what came instead, as of waitpid(2), which is still to be handled, or is 0 if tid is gone.
+ */
+enum inject_outcome inject_filter(pid_t tid, const struct sock_fprog *program, bool no_new_privs,
+				  int *ret_status);
+
+#endif
