@@ -9,6 +9,23 @@
 
 #define EVIDENCE_SCHEMA "whittle-evidence/2"
 
+/* What a run was to learn. Those that observer_new() takes have its values. */
+enum facet {
+	FACET_CAPS = OBSERVE_CAPS,
+	FACET_PATHS = OBSERVE_PATHS,
+	FACET_STAT = OBSERVE_STAT,
+	FACET_SECCOMP = 1 << 4, /* calls, their arguments, executions: of every run */
+	FACETS_DEFAULT = FACET_SECCOMP | FACET_CAPS | FACET_PATHS
+};
+
+/*
+ * A list of words with "," between, in any order. What a facet rests on comes with it: calls with
+ * all, paths with stat. False if a word is none, or if there is none.
+ */
+bool facets_parse(const char *list, unsigned int *ret_facets);
+/* The list in its one order, "seccomp,caps,paths,stat"; appended. */
+void facets_print(unsigned int facets, struct buf *out);
+
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_STOPPED };
 
 /* A loss or limitation and how often it happened. */
@@ -22,15 +39,17 @@ struct evidence_run {
 	char *name;     /* label: given by the user, else "run" */
 	char **command; /* evidence text, secrets masked; ended by NULL */
 	enum outcome outcome;
-	int status;      /* exit status, or the signal that ended or stopped it */
-	bool expected;   /* the outcome is what the user expects of a good run */
-	char *engine;    /* ptrace, notify */
-	char *filter;    /* none; learned, known (counts and results are "at least"); "+" between */
-	char *facets;    /* what was to be learned: "seccomp,caps,paths", "seccomp" */
-	char *kernel;    /* uname -r */
-	char *machine;   /* uname -m */
-	char *libc;      /* whittle's own C library: "glibc 2.36" */
-	bool privileged; /* whittle held CAP_SYS_PTRACE */
+	int status;    /* exit status, or the signal that ended or stopped it */
+	bool expected; /* the outcome is what the user expects of a good run */
+	char *engine;  /* ptrace, notify */
+	/* Calls that it had learned, or that were known before, ran unreported: counts and results
+	   are "at least". */
+	bool filter_learned, filter_known;
+	unsigned int facets; /* enum facet */
+	char *kernel;        /* uname -r */
+	char *machine;       /* uname -m */
+	char *libc;          /* whittle's own C library: "glibc 2.36" */
+	bool privileged;     /* whittle held CAP_SYS_PTRACE */
 	struct evidence_note *losses;
 	size_t loss_count;
 	struct evidence_note *limitations;
@@ -51,9 +70,9 @@ struct evidence *evidence_new(void);
 void evidence_free(struct evidence *evidence);
 
 /*
- * Adds an empty run with a random id; all strings are copies, owned by the evidence. Fields are
- * filled in by the caller (allocated with xstrdup). *ret_index stays valid until the next merge or
- * save.
+ * Adds an empty run with a random id and FACETS_DEFAULT; all strings are copies, owned by the
+ * evidence. Fields are filled in by the caller (allocated with xstrdup). The index stays valid
+ * until the next merge or save.
  */
 size_t evidence_begin_run(struct evidence *evidence, const char *name);
 struct evidence_run *evidence_run(struct evidence *evidence, size_t index);
@@ -63,8 +82,15 @@ void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact
 void evidence_add_loss(struct evidence *evidence, size_t run, const char *kind);
 void evidence_add_limitation(struct evidence *evidence, size_t run, const char *kind);
 
-/* Marks a fact of an earlier run as carried into this one, unless this one showed it. */
+/*
+ * Marks a fact of an earlier run as carried into this one, unless this one showed it; and the run
+ * as one under a filter that was known before.
+ */
 void evidence_carry(struct evidence *evidence, size_t run, const struct fact *fact);
+
+/* In how many runs was the fact seen, and in how many more only carried? */
+void evidence_sightings(const struct evidence *evidence, const struct evidence_fact *fact,
+			size_t *ret_seen, size_t *ret_carried);
 
 /* Runs, sorted by id after load, merge or save. */
 size_t evidence_run_count(const struct evidence *evidence);

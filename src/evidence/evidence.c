@@ -6,6 +6,11 @@
 
 uint64_t count_add(uint64_t a, uint64_t b)
 {
+	if (a == COUNT_CARRIED || b == COUNT_CARRIED) {
+		uint64_t seen = a == COUNT_CARRIED ? b : a;
+
+		return seen ? seen : COUNT_CARRIED;
+	}
 	if (a >= COUNT_MAX || b >= COUNT_MAX - a)
 		return COUNT_MAX;
 	return a + b;
@@ -169,6 +174,7 @@ size_t evidence_begin_run(struct evidence *evidence, const char *name)
 
 	fill_id(run->id);
 	run->name = xstrdup(name);
+	run->facets = FACETS_DEFAULT;
 	return table_add_run(evidence, run);
 }
 
@@ -206,7 +212,8 @@ static bool is_storable(const struct fact *fact)
 	return true;
 }
 
-void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact)
+static void add_count(struct evidence *evidence, size_t run, const struct fact *fact,
+		      uint64_t count)
 {
 	build_key(&evidence->key, fact);
 	struct record *record =
@@ -219,7 +226,31 @@ void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact
 	if (!record)
 		record = table_insert(evidence, fact->kind, evidence->key.data,
 				      evidence->key.length);
-	record->fact.counts[run] = count_add(record->fact.counts[run], 1);
+	record->fact.counts[run] = count_add(record->fact.counts[run], count);
+}
+
+void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact)
+{
+	add_count(evidence, run, fact, 1);
+}
+
+void evidence_carry(struct evidence *evidence, size_t run, const struct fact *fact)
+{
+	evidence->runs[run]->filter_known = true;
+	add_count(evidence, run, fact, COUNT_CARRIED);
+}
+
+void evidence_sightings(const struct evidence *evidence, const struct evidence_fact *fact,
+			size_t *ret_seen, size_t *ret_carried)
+{
+	size_t seen = 0, carried = 0;
+
+	for (size_t i = 0; i < evidence->run_count; i++) {
+		carried += fact->counts[i] == COUNT_CARRIED;
+		seen += fact->counts[i] != 0 && fact->counts[i] != COUNT_CARRIED;
+	}
+	*ret_seen = seen;
+	*ret_carried = carried;
 }
 
 void notes_add(struct evidence_note **notes, size_t *note_count, const char *kind, uint64_t count)

@@ -104,7 +104,8 @@ static bool same_run(const struct evidence_run *a, const struct evidence_run *b)
 	       a->outcome == b->outcome && a->status == b->status && a->expected == b->expected &&
 	       same_text(a->engine, b->engine) && same_text(a->kernel, b->kernel) &&
 	       same_text(a->machine, b->machine) && same_text(a->libc, b->libc) &&
-	       a->privileged == b->privileged &&
+	       a->privileged == b->privileged && a->filter_learned == b->filter_learned &&
+	       a->filter_known == b->filter_known && a->facets == b->facets &&
 	       same_notes(a->losses, a->loss_count, b->losses, b->loss_count) &&
 	       same_notes(a->limitations, a->limitation_count, b->limitations, b->limitation_count);
 }

@@ -2,6 +2,7 @@
 #include <evidence/store.h>
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <whittle/escape.h>
@@ -18,6 +19,7 @@ struct reader {
 	const char *name;    /* of the file */
 	const char *section; /* "runs", "syscalls", ... or NULL */
 	size_t index;        /* in the section */
+	unsigned int schema; /* the number behind "whittle-evidence/" */
 	struct error *err;
 };
 
@@ -248,6 +250,49 @@ static int read_notes(const struct reader *reader, const json_t *object, const c
 	return 0;
 }
 
+static int read_filter(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	const char *filter = NULL;
+
+	if (get_text(reader, object, "filter", &filter) < 0)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		run->filter_learned = i & 1;
+		run->filter_known = i & 2;
+		if (strcmp(filter, filter_to_name(run->filter_learned, run->filter_known)) == 0)
+			return 0;
+	}
+	return refuse(reader, "field \"filter\" is none that whittle knows");
+}
+
+/* Only the one way to write the list is taken: what is read is printed as it was. */
+static int read_facets(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+	const char *facets = NULL;
+
+	if (get_text(reader, object, "facets", &facets) < 0)
+		return -1;
+	if (!facets_parse(facets, &run->facets))
+		return refuse(reader, "field \"facets\" has a word that whittle does not know");
+	facets_print(run->facets, &list);
+	if (strcmp(facets, buf_text(&list)) != 0)
+		return refuse(reader, "field \"facets\" should read \"%s\"", buf_text(&list));
+	return 0;
+}
+
+/* Before schema 2 no call ran unreported, and all there was to learn was learned. */
+static int read_extent(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	if (reader->schema < 2) {
+		run->facets = FACETS_DEFAULT | FACET_STAT;
+		return 0;
+	}
+	if (read_filter(reader, object, run) < 0)
+		return -1;
+	return read_facets(reader, object, run);
+}
+
 static int read_run_fields(const struct reader *reader, const json_t *object,
 			   struct evidence_run *run)
 {
@@ -257,6 +302,7 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 	    read_command(reader, object, run) < 0 || read_outcome(reader, object, run) < 0 ||
 	    get_bool(reader, object, "expected", &run->expected) < 0 ||
 	    copy_text(reader, object, "engine", &run->engine) < 0 ||
+	    read_extent(reader, object, run) < 0 ||
 	    copy_text(reader, object, "kernel", &run->kernel) < 0 ||
 	    copy_text(reader, object, "machine", &run->machine) < 0 ||
 	    copy_text(reader, object, "libc", &run->libc) < 0 ||
@@ -274,13 +320,15 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 static int read_run(const struct reader *reader, json_t *object, struct evidence *evidence)
 {
 	static const char *const keys[] = {
-		"id",      "name", "command",    "outcome",  "expected", "engine",      "kernel",
-		"machine", "libc", "privileged", "complete", "losses",   "limitations",
+		"id",       "name",   "command",     "outcome", "expected",
+		"engine",   "kernel", "machine",     "libc",    "privileged",
+		"complete", "losses", "limitations", "filter",  "facets",
 	};
+	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2 ? 2 : 0);
 
 	if (!json_is_object(object))
 		return refuse(reader, "a run must not be %s", type_name(object));
-	if (check_keys(reader, object, keys, ARRAY_SIZE(keys), "field") < 0)
+	if (check_keys(reader, object, keys, count, "field") < 0)
 		return -1;
 	struct evidence_run *run = xcalloc(1, sizeof(*run));
 	table_add_run(evidence, run);
@@ -316,10 +364,27 @@ static int read_runs(struct reader *reader, const json_t *root, struct evidence 
 	return check_ids(reader, evidence);
 }
 
-static int read_counts(const struct reader *reader, const json_t *object, size_t runs,
-		       uint64_t *counts)
+/* "carried" needs a run in which a filter that was known before could hide the fact. */
+static int read_run_count(const struct reader *reader, const json_t *value,
+			  const struct evidence_run *run, uint64_t *ret_count)
 {
-	uint64_t any = 0;
+	bool carried = json_is_string(value) && strcmp(json_string_value(value), "carried") == 0;
+
+	if (!carried || reader->schema < 2)
+		return get_count(reader, value, "field \"counts\"", ret_count);
+	if (!run->filter_known)
+		return refuse(reader,
+			      "field \"counts\": run %s had no filter that was known before",
+			      run->id);
+	*ret_count = COUNT_CARRIED;
+	return 0;
+}
+
+static int read_counts(const struct reader *reader, const json_t *object,
+		       const struct evidence *evidence, uint64_t *counts)
+{
+	size_t runs = evidence->run_count;
+	bool any = false;
 	json_t *array = NULL;
 
 	if (get(reader, object, "counts", JSON_ARRAY, &array) < 0)
@@ -328,34 +393,58 @@ static int read_counts(const struct reader *reader, const json_t *object, size_t
 		return refuse(reader, "field \"counts\" has %zu numbers for %zu runs",
 			      json_array_size(array), runs);
 	for (size_t i = 0; i < runs; i++) {
-		if (get_count(reader, json_array_get(array, i), "field \"counts\"", &counts[i]) < 0)
+		if (read_run_count(reader, json_array_get(array, i), evidence->runs[i],
+				   &counts[i]) < 0)
 			return -1;
-		any |= counts[i];
+		any |= counts[i] != 0;
 	}
 	return any ? 0 : refuse(reader, "no run showed this fact");
 }
 
-static int read_fact(const struct reader *reader, json_t *object, enum fact_kind kind,
-		     struct evidence *evidence)
+static int check_attribution(const struct reader *reader, const struct fact *fact)
+{
+	const char *word = fact->field[PROGRAM_ATTRIBUTION];
+
+	if (fact->kind != FACT_PROGRAM || strcmp(word, "complete") == 0 ||
+	    strcmp(word, "incomplete") == 0)
+		return 0;
+	return refuse(reader, "field \"attribution\" is neither complete nor incomplete");
+}
+
+static int read_fields(const struct reader *reader, json_t *object, enum fact_kind kind,
+		       struct fact *fact)
 {
 	const char *keys[FACT_FIELDS + 1];
 	size_t fields = table_fields(kind);
-	struct fact fact = { .kind = kind };
-	bool is_new;
 
-	if (!json_is_object(object))
-		return refuse(reader, "a fact must not be %s", type_name(object));
+	if (kind == FACT_PROGRAM && reader->schema < 2) {
+		fields = PROGRAM_ATTRIBUTION; /* it is the last */
+		fact->field[PROGRAM_ATTRIBUTION] = "complete";
+	}
 	memcpy(keys, fact_descs[kind].field, fields * sizeof(*keys));
 	keys[fields] = "counts";
 	if (check_keys(reader, object, keys, fields + 1, "field") < 0)
 		return -1;
 	for (size_t i = 0; i < fields; i++)
-		if (get_text(reader, object, keys[i], &fact.field[i]) < 0)
+		if (get_text(reader, object, keys[i], &fact->field[i]) < 0)
 			return -1;
+	return check_attribution(reader, fact);
+}
+
+static int read_fact(const struct reader *reader, json_t *object, enum fact_kind kind,
+		     struct evidence *evidence)
+{
+	struct fact fact = { .kind = kind };
+	bool is_new;
+
+	if (!json_is_object(object))
+		return refuse(reader, "a fact must not be %s", type_name(object));
+	if (read_fields(reader, object, kind, &fact) < 0)
+		return -1;
 	struct record *record = table_record(evidence, &fact, &is_new);
 	if (!is_new)
 		return refuse(reader, "this fact is there twice");
-	return read_counts(reader, object, evidence->run_count, record->fact.counts);
+	return read_counts(reader, object, evidence, record->fact.counts);
 }
 
 static int read_facts(struct reader *reader, const json_t *root, enum fact_kind kind,
@@ -374,19 +463,23 @@ static int read_facts(struct reader *reader, const json_t *root, enum fact_kind 
 	return 0;
 }
 
-/* "whittle-evidence/2", and any number above: of a whittle that knows more than this one. */
-static bool is_newer(const char *schema)
-{
-	static const char prefix[] = "whittle-evidence/";
-	const char *number = schema + strlen(prefix);
+static const char schema_prefix[] = "whittle-evidence/";
+enum { SCHEMA_NOW = 2 }; /* EVIDENCE_SCHEMA's */
 
-	if (strncmp(schema, prefix, strlen(prefix)) != 0)
-		return false;
-	size_t digits = strspn(number, "0123456789");
-	return digits > 0 && !number[digits] && number[0] != '0' && strcmp(number, "1") != 0;
+/* The number of a schema of ours, at most UINT_MAX; 0 if it is none. */
+static unsigned int schema_number(const char *schema)
+{
+	size_t prefix = strlen(schema_prefix);
+	const char *number = schema + prefix;
+
+	if (strncmp(schema, schema_prefix, prefix) != 0 || number[0] < '1' || number[0] > '9' ||
+	    number[strspn(number, "0123456789")])
+		return 0;
+	unsigned long value = strtoul(number, NULL, 10);
+	return value > UINT_MAX ? UINT_MAX : (unsigned int)value;
 }
 
-static int check_schema(const struct reader *reader, json_t *root)
+static int check_schema(struct reader *reader, json_t *root)
 {
 	const char *schema = "";
 
@@ -396,12 +489,13 @@ static int check_schema(const struct reader *reader, json_t *root)
 		return refuse(reader, "this is not evidence: it names no schema");
 	if (get_text(reader, root, "schema", &schema) < 0)
 		return -1;
-	if (strcmp(schema, EVIDENCE_SCHEMA) == 0)
-		return 0;
-	if (!is_newer(schema))
+	reader->schema = schema_number(schema);
+	if (reader->schema == 0)
 		return refuse(reader, "schema \"%s\" is not " EVIDENCE_SCHEMA, schema);
+	if (reader->schema <= SCHEMA_NOW)
+		return 0;
 	refuse(reader, "%s: made by a newer whittle; upgrade", schema);
-	return fail_hint(reader->err, "this whittle reads " EVIDENCE_SCHEMA);
+	return fail_hint(reader->err, "this whittle reads up to " EVIDENCE_SCHEMA);
 }
 
 static int check_sections(const struct reader *reader, json_t *root)

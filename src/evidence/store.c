@@ -108,6 +108,21 @@ static json_t *notes_value(const struct evidence_note *notes, size_t count)
 	return object;
 }
 
+const char *filter_to_name(bool learned, bool known)
+{
+	if (learned)
+		return known ? "learned+known" : "learned";
+	return known ? "known" : "none";
+}
+
+static json_t *facets_value(unsigned int facets)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+
+	facets_print(facets, &list);
+	return json_string(buf_text(&list));
+}
+
 static json_t *run_value(const struct evidence_run *run)
 {
 	json_t *object = xchecked(json_object());
@@ -121,6 +136,8 @@ static json_t *run_value(const struct evidence_run *run)
 	set(object, "outcome", outcome_value(run));
 	set(object, "expected", json_boolean(run->expected));
 	set(object, "engine", text_value(run->engine));
+	set(object, "filter", json_string(filter_to_name(run->filter_learned, run->filter_known)));
+	set(object, "facets", facets_value(run->facets));
 	set(object, "kernel", text_value(run->kernel));
 	set(object, "machine", text_value(run->machine));
 	set(object, "libc", text_value(run->libc));
@@ -129,6 +146,11 @@ static json_t *run_value(const struct evidence_run *run)
 	set(object, "losses", notes_value(run->losses, run->loss_count));
 	set(object, "limitations", notes_value(run->limitations, run->limitation_count));
 	return object;
+}
+
+static json_t *count_value(uint64_t count)
+{
+	return count == COUNT_CARRIED ? json_string("carried") : json_integer((json_int_t)count);
 }
 
 static json_t *fact_value(const struct evidence_fact *fact, size_t runs)
@@ -141,7 +163,7 @@ static json_t *fact_value(const struct evidence_fact *fact, size_t runs)
 	for (size_t i = 0; i < fields; i++)
 		set(object, desc->field[i], text_value(fact->fact.field[i]));
 	for (size_t i = 0; i < runs; i++)
-		append(counts, json_integer((json_int_t)fact->counts[i]));
+		append(counts, count_value(fact->counts[i]));
 	set(object, "counts", counts);
 	return object;
 }

@@ -9,4 +9,7 @@ char *signal_to_name(int signal);
 /* The signal of such a name, 1 to 64, or 0. */
 int signal_of_name(const char *name);
 
+/* What a run says of its filters: "none", "learned", "known" or "learned+known"; constant. */
+const char *filter_to_name(bool learned, bool known);
+
 #endif

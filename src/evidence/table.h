@@ -64,7 +64,7 @@ void table_sort_runs(struct evidence *evidence);
 /* Indexes of the runs in order of their ids; run_count of them, freed by the caller. */
 size_t *table_run_order(const struct evidence *evidence);
 
-/* a + b, but at most COUNT_MAX. */
+/* a + b, but at most COUNT_MAX. COUNT_CARRIED gives way to any sighting. */
 uint64_t count_add(uint64_t a, uint64_t b);
 
 /* Copies a note list; freed with the run. */

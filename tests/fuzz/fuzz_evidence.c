@@ -7,7 +7,7 @@
  *   clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1
  *     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
  *     tests/fuzz/fuzz_evidence.c src/base/{buf,error,escape,file}.c
- *     src/evidence/{evidence,merge,parse,store}.c src/observe/fact.c -ljansson
+ *     src/evidence/{evidence,facets,merge,parse,store}.c src/observe/fact.c -ljansson
  *   ./a.out -max_total_time=120 -dict=tests/fuzz/evidence.dict NEW tests/fuzz/corpus/evidence
  *
  * As a test: any compiler, tests/fuzz/replay.c besides, and no -fsanitize=fuzzer.
@@ -36,6 +36,7 @@ static void check_runs(const struct evidence *evidence)
 		require(strlen(run->id) == 32, "id has 32 digits");
 		require(run->name && run->command && run->engine && run->kernel, "run is filled");
 		require(run->machine && run->libc, "run is filled");
+		require(run->facets & FACET_SECCOMP, "calls are always learned");
 		require(i == 0 || strcmp(evidence_run_at(evidence, i - 1)->id, run->id) < 0,
 			"runs are sorted and unique");
 	}
@@ -49,13 +50,13 @@ static void check_facts(const struct evidence *evidence)
 			evidence_facts(evidence, kind, &count);
 
 		for (size_t i = 0; i < count; i++) {
-			uint64_t any = 0;
+			size_t seen, carried;
 
 			for (size_t f = 0; f < FACT_FIELDS; f++)
 				require(facts[i]->fact.field[f] != NULL, "fields are filled");
-			for (size_t run = 0; run < evidence_run_count(evidence); run++)
-				any |= facts[i]->counts[run];
-			require(any != 0, "each fact was seen");
+			evidence_sightings(evidence, facts[i], &seen, &carried);
+			require(seen + carried > 0, "each fact was seen or carried");
+			require(seen + carried <= evidence_run_count(evidence), "once a run");
 		}
 	}
 }

@@ -275,8 +275,8 @@ static void test_execs(void **state)
 	struct evidence *evidence = new_evidence();
 
 	(void)state;
-	ADD(evidence, FACT_PROGRAM, "/bin/sh", "/lib/ld.so", "");
-	ADD(evidence, FACT_PROGRAM, "/bin/env", "/lib/ld.so", "");
+	ADD(evidence, FACT_PROGRAM, "/bin/sh", "/lib/ld.so", "", "complete");
+	ADD(evidence, FACT_PROGRAM, "/bin/env", "/lib/ld.so", "", "incomplete");
 	ADD(evidence, FACT_EXEC, "/start", "", "/bin/sh");
 	ADD(evidence, FACT_EXEC, "/tool", "/bin/sh", "/bin/env; /bin/py");
 	ADD(evidence, FACT_EXEC, "/bin/ls", "/bin/sh", "");

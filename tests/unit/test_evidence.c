@@ -169,10 +169,73 @@ static void test_counts_saturate(void **state)
 	}
 	assert_true(facts[0]->counts[0] == COUNT_MAX);
 	assert_true(run->losses[0].count == COUNT_MAX);
-	assert_true(count_add(UINT64_MAX, UINT64_MAX) == COUNT_MAX);
+	assert_true(count_add(COUNT_MAX, COUNT_MAX) == COUNT_MAX);
 	assert_true(count_add(COUNT_MAX, 0) == COUNT_MAX);
 	assert_true(count_add(1, COUNT_MAX - 2) == COUNT_MAX - 1);
 	evidence_free(evidence);
+}
+
+/* A sighting is worth more than a fact that is carried, whichever comes first. */
+static void test_carried(void **state)
+{
+	static const struct fact other = { FACT_PATH, { "/other", "read", "other", "/bin/a", "" } };
+	struct evidence *evidence = evidence_new();
+	size_t count, seen, carried;
+
+	(void)state;
+	assert_true(count_add(COUNT_CARRIED, 0) == COUNT_CARRIED);
+	assert_true(count_add(0, COUNT_CARRIED) == COUNT_CARRIED);
+	assert_true(count_add(COUNT_CARRIED, COUNT_CARRIED) == COUNT_CARRIED);
+	assert_true(count_add(COUNT_CARRIED, 7) == 7);
+	assert_true(count_add(COUNT_MAX, COUNT_CARRIED) == COUNT_MAX);
+	for (int i = 0; i < 3; i++)
+		evidence_begin_run(evidence, "run");
+	evidence_carry(evidence, 0, &open_fact);
+	evidence_carry(evidence, 0, &open_fact);
+	evidence_add(evidence, 1, &open_fact);
+	evidence_carry(evidence, 1, &open_fact);
+	evidence_add(evidence, 1, &open_fact);
+	evidence_carry(evidence, 2, &other);
+	evidence_add(evidence, 2, &other);
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_PATH, &count);
+	assert_int_equal(count, 2);
+	assert_true(facts[0]->counts[0] == COUNT_CARRIED);
+	assert_int_equal(facts[0]->counts[1], 2);
+	assert_int_equal(facts[0]->counts[2], 0);
+	assert_int_equal(facts[1]->counts[2], 1);
+	evidence_sightings(evidence, facts[0], &seen, &carried);
+	assert_true(seen == 1 && carried == 1);
+	assert_true(evidence_run_at(evidence, 0)->filter_known);
+	evidence_free(evidence);
+}
+
+static void test_facets(void **state)
+{
+	static const struct {
+		const char *list, *printed; /* NULL: refused */
+	} rows[] = {
+		{ "seccomp", "seccomp" },
+		{ "caps", "seccomp,caps" },
+		{ "stat", "seccomp,paths,stat" },
+		{ "stat,paths,caps,seccomp", "seccomp,caps,paths,stat" },
+		{ "caps,caps", "seccomp,caps" },
+		{ "", NULL },
+		{ ",", NULL },
+		{ "caps,", NULL },
+		{ "cap", NULL },
+		{ "capss", NULL },
+		{ "caps, paths", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_BUF struct buf out = BUF_INIT;
+		unsigned int facets = 0;
+
+		assert_int_equal(facets_parse(rows[i].list, &facets), rows[i].printed != NULL);
+		facets_print(facets, &out);
+		assert_string_equal(buf_text(&out), rows[i].printed ? rows[i].printed : "");
+	}
 }
 
 /* What the reader would refuse is a loss, not a fact. */
@@ -222,6 +285,7 @@ static struct evidence *random_run(uint64_t *random, unsigned int number)
 	run->status = (int)(next_random(random) % 3);
 	run->expected = run->status == 0;
 	run->engine = xstrdup("ptrace");
+	run->filter_learned = next_random(random) % 2;
 	for (size_t i = 0; i < facts; i++) {
 		char path[32], access[8];
 		uint64_t pick = next_random(random);
@@ -230,7 +294,10 @@ static struct evidence *random_run(uint64_t *random, unsigned int number)
 
 		snprintf(path, sizeof(path), "/p%llu", (unsigned long long)(pick >> 8) % 7);
 		snprintf(access, sizeof(access), "a%llu", (unsigned long long)(pick >> 16) % 3);
-		evidence_add(evidence, 0, &fact);
+		if (next_random(random) % 3)
+			evidence_add(evidence, 0, &fact);
+		else
+			evidence_carry(evidence, 0, &fact);
 	}
 	if (next_random(random) % 4 == 0)
 		evidence_add_loss(evidence, 0, "event-lost");
@@ -388,6 +455,21 @@ static void change_engine(struct evidence *evidence)
 	evidence_run(evidence, 0)->engine = xstrdup("other");
 }
 
+static void change_filter(struct evidence *evidence)
+{
+	evidence_run(evidence, 0)->filter_learned ^= true;
+}
+static void change_facets(struct evidence *evidence)
+{
+	evidence_run(evidence, 0)->facets ^= FACET_CAPS;
+}
+static void change_carried(struct evidence *evidence)
+{
+	static const struct fact carried = { FACT_EXEC, { "/carried", "", "" } };
+
+	evidence_carry(evidence, 0, &carried);
+}
+
 static void assert_conflict(struct evidence *a, const struct evidence *b, const char *id)
 {
 	AUTO_FREE char *before = print(a);
@@ -403,8 +485,8 @@ static void assert_conflict(struct evidence *a, const struct evidence *b, const 
 static void test_merge_conflicts(void **state)
 {
 	static void (*const changes[])(struct evidence *) = {
-		change_fact_count, change_fact_set, change_status,
-		change_command,    change_loss,     change_engine,
+		change_fact_count, change_fact_set, change_status, change_command, change_loss,
+		change_engine,     change_filter,   change_facets, change_carried,
 	};
 	uint64_t random = 42;
 
@@ -440,6 +522,8 @@ int main(void)
 		cmocka_unit_test(test_unexpected_is_incomplete),
 		cmocka_unit_test(test_counts_saturate),
 		cmocka_unit_test(test_unstorable),
+		cmocka_unit_test(test_carried),
+		cmocka_unit_test(test_facets),
 		cmocka_unit_test(test_merge_laws),
 		cmocka_unit_test(test_merge_keeps_counts),
 		cmocka_unit_test(test_merge_conflicts),

@@ -17,16 +17,18 @@
 /* One run, one fact; the refusals below change one place of it. */
 static const char good[] =
 	"{\n"
-	"\"schema\": \"whittle-evidence/1\",\n"
+	"\"schema\": \"whittle-evidence/2\",\n"
 	"\"runs\": [\n"
 	"{\"id\": \"00112233445566778899aabbccddeeff\", \"name\": \"run\", "
 	"\"command\": [\"/bin/a\", \"x\\\"y\", \"\\\\x0a\"], \"outcome\": {\"exited\": 0}, "
-	"\"expected\": true, \"engine\": \"ptrace\", \"kernel\": \"6.1.0\", "
+	"\"expected\": true, \"engine\": \"ptrace\", \"filter\": \"learned+known\", "
+	"\"facets\": \"seccomp,paths\", \"kernel\": \"6.1.0\", "
 	"\"machine\": \"x86_64\", \"libc\": \"glibc 2.36\", \"privileged\": false, "
 	"\"complete\": true, \"losses\": {}, \"limitations\": {\"set-id-ignored\": 2}}\n"
 	"],\n"
 	"\"programs\": [\n"
-	"{\"path\": \"/bin/\xc3\xa9\", \"loader\": \"\", \"privilege\": \"\", \"counts\": [1]}\n"
+	"{\"path\": \"/bin/\xc3\xa9\", \"loader\": \"\", \"privilege\": \"\", "
+	"\"attribution\": \"incomplete\", \"counts\": [\"carried\"]}\n"
 	"],\n"
 	"\"syscalls\": [],\n"
 	"\"arguments\": [],\n"
@@ -75,9 +77,51 @@ static void test_round_trip(void **state)
 	assert_true(run->outcome == OUTCOME_EXITED && run->status == 0 && run->expected);
 	assert_int_equal(run->limitation_count, 1);
 	assert_int_equal(run->limitations[0].count, 2);
+	assert_true(run->filter_learned && run->filter_known);
+	assert_int_equal(run->facets, FACET_SECCOMP | FACET_PATHS);
 	AUTO_FREE char *text = print(evidence);
 	assert_string_equal(text, good);
 	evidence_free(evidence);
+}
+
+/* good, as whittle wrote it before schema 2. */
+static const char version_1[] =
+	"{\"schema\": \"whittle-evidence/1\", \"runs\": ["
+	"{\"id\": \"00112233445566778899aabbccddeeff\", \"name\": \"run\", \"command\": [], "
+	"\"outcome\": {\"exited\": 0}, \"expected\": true, \"engine\": \"ptrace\", "
+	"\"kernel\": \"6.1.0\", \"machine\": \"x86_64\", \"libc\": \"glibc 2.36\", "
+	"\"privileged\": false, \"complete\": true, \"losses\": {}, \"limitations\": {}}], "
+	"\"programs\": [{\"path\": \"/bin/a\", \"loader\": \"\", \"privilege\": \"\", "
+	"\"counts\": [1]}], \"syscalls\": [], \"arguments\": [], \"sites\": [], \"paths\": [], "
+	"\"execs\": [], \"sockets\": [], \"capabilities\": [], \"signals\": [], "
+	"\"ptraces\": [], \"mounts\": [], \"namespaces\": []}";
+
+static void test_version_1(void **state)
+{
+	struct evidence *evidence = parse(version_1, strlen(version_1));
+	const struct evidence_run *run = evidence_run_at(evidence, 0);
+	size_t count;
+
+	(void)state;
+	assert_false(run->filter_learned || run->filter_known);
+	assert_int_equal(run->facets, FACET_SECCOMP | FACET_CAPS | FACET_PATHS | FACET_STAT);
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_PROGRAM, &count);
+	assert_int_equal(count, 1);
+	assert_string_equal(facts[0]->fact.field[PROGRAM_ATTRIBUTION], "complete");
+	AUTO_FREE char *text = print(evidence);
+	assert_non_null(strstr(text, "\"whittle-evidence/2\""));
+	assert_non_null(strstr(text, "\"filter\": \"none\", "
+				     "\"facets\": \"seccomp,caps,paths,stat\""));
+	assert_non_null(strstr(text, "\"attribution\": \"complete\", \"counts\": [1]"));
+	/* The run as it was and as it is written now are the same run. */
+	struct evidence *again = parse(text, strlen(text));
+	struct error err;
+	assert_int_equal(evidence_merge(again, evidence, &err), 0);
+	AUTO_FREE char *same = print(again);
+	assert_string_equal(text, same);
+	evidence_free(evidence);
+	evidence_free(again);
 }
 
 static void test_empty_evidence(void **state)
@@ -116,12 +160,14 @@ static struct evidence *make_all(void)
 		evidence_add_loss(evidence, i, "event-lost");
 	}
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		const struct fact one = { kind, { "a", "\"", "'", "\\x00", "\xc3\xa9", "", "/" } };
-		const struct fact two = { kind, { "", "", "", "", "", "", "" } };
+		const char *fourth = kind == FACT_PROGRAM ? "complete" : "\\x00";
+		const struct fact one = { kind, { "a", "\"", "'", fourth, "\xc3\xa9", "", "/" } };
+		const struct fact two = { kind, { "", "", "", fourth, "", "", "" } };
 
 		evidence_add(evidence, kind % ARRAY_SIZE(ends), &one);
 		evidence_add(evidence, 1, &one);
 		evidence_add(evidence, 2, &two);
+		evidence_carry(evidence, 3, kind % 2 ? &one : &two);
 	}
 	return evidence;
 }
@@ -141,6 +187,7 @@ static void test_round_trip_all(void **state)
 	assert_non_null(strstr(text, "{\"stopped\": \"SIGTERM\"}"));
 	assert_non_null(strstr(text, "{\"signaled\": \"SIGRTMIN+3\"}"));
 	assert_non_null(strstr(text, "{\"unknown\": true}"));
+	assert_non_null(strstr(text, "\"carried\""));
 	evidence_free(evidence);
 	evidence_free(again);
 }
@@ -178,16 +225,21 @@ struct refusal {
 	const char *message;   /* after "e: " */
 };
 
-static char *change(const struct refusal *refusal)
+static char *change_in(const char *whole, const char *old, const char *new)
 {
 	struct buf text = BUF_INIT;
-	const char *at = strstr(good, refusal->old);
+	const char *at = strstr(whole, old);
 
 	assert_non_null(at);
-	buf_add(&text, good, (size_t)(at - good));
-	buf_adds(&text, refusal->new);
-	buf_adds(&text, at + strlen(refusal->old));
+	buf_add(&text, whole, (size_t)(at - whole));
+	buf_adds(&text, new);
+	buf_adds(&text, at + strlen(old));
 	return buf_steal(&text);
+}
+
+static char *change(const struct refusal *refusal)
+{
+	return change_in(good, refusal->old, refusal->new);
 }
 
 static void assert_refused(const char *text, size_t length, const char *message)
@@ -204,11 +256,17 @@ static void assert_refused(const char *text, size_t length, const char *message)
 }
 
 static const struct refusal schema_refusals[] = {
-	{ "evidence/1", "evidence/2", "whittle-evidence/2: made by a newer whittle; upgrade" },
-	{ "evidence/1", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
-	{ "evidence/1", "evidence/01", "schema \"whittle-evidence/01\" is not" },
-	{ "evidence/1", "policy/1", "schema \"whittle-policy/1\" is not" },
-	{ "\"whittle-evidence/1\"", "1", "field \"schema\" must not be a number" },
+	{ "evidence/2", "evidence/3", "whittle-evidence/3: made by a newer whittle; upgrade" },
+	{ "evidence/2", "evidence/99999999999999999999",
+	  "whittle-evidence/99999999999999999999: made by a newer whittle; upgrade" },
+	{ "evidence/2", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
+	{ "evidence/2", "evidence/", "schema \"whittle-evidence/\" is not" },
+	{ "evidence/2", "evidence/2x", "schema \"whittle-evidence/2x\" is not" },
+	{ "evidence/2", "evidence/0", "schema \"whittle-evidence/0\" is not" },
+	{ "evidence/2", "evidence/1", "runs[0]: unknown field \"filter\"" },
+	{ "evidence/2", "evidence/02", "schema \"whittle-evidence/02\" is not" },
+	{ "evidence/2", "policy/1", "schema \"whittle-policy/1\" is not" },
+	{ "\"whittle-evidence/2\"", "1", "field \"schema\" must not be a number" },
 	{ "\"schema\"", "\"scheme\"", "this is not evidence: it names no schema" },
 	{ "\"syscalls\": [],\n", "", "field \"syscalls\" is missing" },
 	{ "\"runs\": [\n", "\"runs\": {}, \"more\": [\n", "unknown section \"more\"" },
@@ -233,6 +291,22 @@ static const struct refusal run_refusals[] = {
 	{ "\"6.1.0\"", "\"6\\t1\"", "runs[0]: field \"kernel\" is not evidence text" },
 	{ "\"expected\": true", "\"expected\": 1",
 	  "runs[0]: field \"expected\" must not be a number" },
+	{ "\"filter\": \"learned+known\", ", "", "runs[0]: field \"filter\" is missing" },
+	{ "\"learned+known\"", "\"known+learned\"",
+	  "runs[0]: field \"filter\" is none that whittle knows" },
+	{ "\"learned+known\"", "\"\"", "runs[0]: field \"filter\" is none that" },
+	{ "\"learned+known\"", "null", "runs[0]: field \"filter\" must not be null" },
+	{ "\"seccomp,paths\"", "7", "runs[0]: field \"facets\" must not be a number" },
+	{ "\"seccomp,paths\"", "\"\"", "runs[0]: field \"facets\" has a word" },
+	{ "\"seccomp,paths\"", "\"seccomp,paths,\"", "runs[0]: field \"facets\" has a word" },
+	{ "\"seccomp,paths\"", "\"seccomp,pathss\"", "runs[0]: field \"facets\" has a word" },
+	{ "\"seccomp,paths\"", "\"seccomp,path\"", "runs[0]: field \"facets\" has a word" },
+	{ "\"seccomp,paths\"", "\"paths,seccomp\"",
+	  "runs[0]: field \"facets\" should read \"seccomp,paths\"" },
+	{ "\"seccomp,paths\"", "\"seccomp,paths,paths\"", "runs[0]: field \"facets\" should read" },
+	{ "\"seccomp,paths\"", "\"paths\"", "runs[0]: field \"facets\" should read" },
+	{ "\"seccomp,paths\"", "\"seccomp,stat\"",
+	  "runs[0]: field \"facets\" should read \"seccomp,paths,stat\"" },
 	{ "\"complete\": true", "\"complete\": false", "runs[0]: field \"complete\" contradicts" },
 	{ "\"expected\": true", "\"expected\": false", "runs[0]: field \"complete\" contradicts" },
 	{ "\"losses\": {}", "\"losses\": {\"event-lost\": 1}",
@@ -276,6 +350,14 @@ static const struct refusal fact_refusals[] = {
 	  "paths[0]: field \"counts\": a count" },
 	{ "\"counts\": [3]", "\"counts\": [0]", "paths[0]: no run showed this fact" },
 	{ "\"counts\": [3]", "\"counts\": 3", "paths[0]: field \"counts\" must not be a number" },
+	{ "\"counts\": [3]", "\"counts\": [\"Carried\"]",
+	  "paths[0]: field \"counts\": a count must be a" },
+	{ "\"learned+known\"", "\"learned\"",
+	  "programs[0]: field \"counts\": run 00112233445566778899aabbccddeeff had no filter" },
+	{ "\"incomplete\"", "\"\"", "programs[0]: field \"attribution\" is neither" },
+	{ "\"incomplete\"", "\"Complete\"", "programs[0]: field \"attribution\" is neither" },
+	{ ", \"attribution\": \"incomplete\"", "",
+	  "programs[0]: field \"attribution\" is missing" },
 	{ ", \"counts\": [3]", "", "paths[0]: field \"counts\" is missing" },
 	{ "\"loader\": \"\", ", "", "programs[0]: field \"loader\" is missing" },
 	{ "\"loader\": \"\"", "\"loader\": null",
@@ -316,6 +398,25 @@ static void test_fact_refusals(void **state)
 {
 	(void)state;
 	check_refusals(fact_refusals, ARRAY_SIZE(fact_refusals));
+}
+
+/* What schema 2 brought is unknown in a file of schema 1. */
+static void test_version_1_refusals(void **state)
+{
+	static const struct refusal rows[] = {
+		{ "\"kernel\"", "\"facets\": \"seccomp\", \"kernel\"",
+		  "runs[0]: unknown field \"facets\"" },
+		{ "\"counts\": [1]", "\"attribution\": \"complete\", \"counts\": [1]",
+		  "programs[0]: unknown field \"attribution\"" },
+		{ "[1]", "[\"carried\"]", "programs[0]: field \"counts\": a count must be" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *text = change_in(version_1, rows[i].old, rows[i].new);
+
+		assert_refused(text, strlen(text), rows[i].message);
+	}
 }
 
 static void test_duplicate_run(void **state)
@@ -369,14 +470,14 @@ static void test_deep_nesting(void **state)
 
 static void test_newer_has_hint(void **state)
 {
-	static const char text[] = "{\"schema\": \"whittle-evidence/2\", \"other\": 1}";
+	static const char text[] = "{\"schema\": \"whittle-evidence/3\", \"other\": 1}";
 	struct evidence *evidence = NULL;
 	struct error err = { 0 };
 
 	(void)state;
 	assert_int_equal(evidence_parse("e", text, strlen(text), &evidence, &err), -1);
-	assert_string_equal(err.text, "e: whittle-evidence/2: made by a newer whittle; upgrade");
-	assert_string_equal(err.hint, "this whittle reads whittle-evidence/1");
+	assert_string_equal(err.text, "e: whittle-evidence/3: made by a newer whittle; upgrade");
+	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/2");
 }
 
 static void test_save_and_load(void **state)
@@ -420,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_duplicate_run),  cmocka_unit_test(test_long_strings),
 		cmocka_unit_test(test_truncated),      cmocka_unit_test(test_deep_nesting),
 		cmocka_unit_test(test_newer_has_hint), cmocka_unit_test(test_save_and_load),
+		cmocka_unit_test(test_version_1),      cmocka_unit_test(test_version_1_refusals),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
