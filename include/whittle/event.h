@@ -18,6 +18,7 @@ enum event_kind {
 	EVENT_SIGNAL, /* signal is about to be delivered to tid; sender its si_pid, or 0 */
 	EVENT_CHILD,  /* a child of whittle that is no tracee ended: tid, status */
 	EVENT_TICK,   /* nothing happened: a signal or the timer interrupted the wait */
+	EVENT_LIMITATION, /* the engine cannot follow it there: what says where (constant) */
 	EVENT_LOSS /* something happened that the engine could not see: what says which (constant)
 		    */
 };

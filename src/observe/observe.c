@@ -491,6 +491,9 @@ unsigned int observe(struct observer *observer, const struct event *event)
 	case EVENT_EXIT:
 		on_end(observer, event);
 		break;
+	case EVENT_LIMITATION:
+		emit_limitation(observer, event->what);
+		break;
 	case EVENT_LOSS:
 		emit_loss(observer, event->what);
 		break;

@@ -38,7 +38,7 @@ struct engine_ops {
 	/* All processes were sent SIGKILL: waits for their ends and frees what the engine holds. */
 	void (*release)(struct trace *trace);
 };
-extern const struct engine_ops engine_ptrace;
+extern const struct engine_ops engine_ptrace, engine_notify;
 
 #define QUEUE_MAX 4
 
@@ -49,6 +49,7 @@ struct trace {
 	pid_t main_pid;
 	int main_status;
 	bool main_running;
+	bool killed; /* by trace_kill() */
 	/* Events that one stop brought beyond the first. */
 	struct event queue[QUEUE_MAX];
 	size_t queue_head, queue_count;
@@ -65,6 +66,7 @@ struct trace {
 	long outer_filters; /* of whittle itself, which the workload inherits */
 	size_t filters;     /* installed */
 	struct own *own;
+	struct notify *notify; /* the notification engine's */
 };
 
 struct tracee *trace_find(const struct trace *trace, pid_t tid);

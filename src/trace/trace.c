@@ -52,6 +52,7 @@ bool trace_unqueue(struct trace *trace, struct event *ret_event)
 
 static const struct engine_ops *const engines[] = {
 	[ENGINE_PTRACE] = &engine_ptrace,
+	[ENGINE_NOTIFY] = &engine_notify,
 };
 
 int trace_start(const char *path, char *const argv[], const struct trace_options *options,
@@ -114,6 +115,7 @@ void trace_signal(struct trace *trace, int signal)
 
 void trace_kill(struct trace *trace)
 {
+	trace->killed = true;
 	signal_all(trace, SIGKILL);
 }
 

@@ -1,0 +1,24 @@
+/* Private to the room: what /proc says of tasks that no ptrace stop describes. */
+#ifndef TRACE_PROC_H
+#define TRACE_PROC_H
+
+#include <sys/types.h>
+#include <whittle/base.h>
+
+/* The process of a thread ("Tgid:" of /proc/TID/status); 0 if it is gone or unreadable. */
+pid_t proc_tgid(pid_t tid);
+
+/*
+ * When the task started, in clock ticks since boot (proc_pid_stat(5), field 22): with it an id that
+ * was given anew is told from its last owner. 0 if it is gone or unreadable. Async-signal-safe.
+ */
+uint64_t proc_started(pid_t tid);
+
+/*
+ * A number that is another one after each execve(2): of the device and inode of the image, the
+ * auxiliary vector and the random bytes that AT_RANDOM points to (getauxval(3)), which the kernel
+ * draws for each image, also where addresses are not. 0 if nothing of it can be read.
+ */
+uint64_t proc_image(pid_t tid);
+
+#endif
