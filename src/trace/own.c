@@ -10,12 +10,15 @@
 #include <trace/own.h>
 #include <trace/registers.h>
 
+#include <errno.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <whittle/proc.h>
 
 /* The calls that matter, for each ABI. */
 enum number { PRCTL, SECCOMP, CLONE, CLONE3, READ, WRITE, EXIT, SIGRETURN, RT_SIGRETURN, NUMBERS };
@@ -142,6 +145,25 @@ static void restore_argument(const int64_t *numbers, struct tracee *tracee)
 		write_word(tracee->tid, tracee->call.args[0], tracee->argument);
 }
 
+/* ---- filters of its own ---- */
+
+static bool installs_filter(const int64_t *numbers, const struct event *call)
+{
+	if (is_call(numbers, call, PRCTL))
+		return (int)call->args[0] == PR_SET_SECCOMP && call->args[1] == SECCOMP_MODE_FILTER;
+	return is_call(numbers, call, SECCOMP) &&
+	       (unsigned int)call->args[0] == SECCOMP_SET_MODE_FILTER;
+}
+
+/* Would seccomp_prepare_filter() refuse it, had whittle not set no_new_privs? */
+static bool lacks_no_new_privs(const struct tracee *tracee)
+{
+	AUTO_FREE char *status = tracee->no_new_privs ? proc_status(tracee->tid) : NULL;
+	const char *effective = status ? proc_field(status, "CapEff") : NULL;
+
+	return effective && !(strtoull(effective, NULL, 16) & (UINT64_C(1) << CAP_SYS_ADMIN));
+}
+
 /* ---- entry and result ---- */
 
 bool own_entry(struct trace *trace, struct tracee *tracee)
@@ -161,6 +183,8 @@ bool own_entry(struct trace *trace, struct tracee *tracee)
 		}
 		return true;
 	}
+	if (installs_filter(numbers, call) && lacks_no_new_privs(tracee))
+		registers_skip_call(tracee->tid, -EACCES);
 	return follow_clone(trace, numbers, tracee) || is_call(numbers, call, PRCTL) ||
 	       is_call(numbers, call, SECCOMP);
 }
@@ -217,7 +241,6 @@ void own_result(struct trace *trace, struct tracee *tracee, int64_t *result)
 	if (is_call(numbers, call, PRCTL))
 		prctl_result(trace, tracee, result);
 	/* With SECCOMP_FILTER_FLAG_NEW_LISTENER the result is a descriptor. */
-	if (is_call(numbers, call, SECCOMP) &&
-	    (unsigned int)call->args[0] == SECCOMP_SET_MODE_FILTER && *result >= 0)
+	if (is_call(numbers, call, SECCOMP) && installs_filter(numbers, call) && *result >= 0)
 		mark_own_filters(trace, tracee, call->args[1] & SECCOMP_FILTER_FLAG_TSYNC);
 }
