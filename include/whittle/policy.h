@@ -36,6 +36,7 @@ struct seccomp_rule {
 	const struct abi **abis; /* of the program's uses; count abi_count; empty if floor only */
 	size_t abi_count;
 	bool refused; /* each result seen was a refusal (EPERM, EACCES, ENOSYS) */
+	bool carried; /* no run saw it: each had it from an earlier one */
 	struct reasons why;
 };
 
@@ -81,17 +82,26 @@ struct policy {
 	size_t capability_count;
 	struct apparmor_rule *apparmor;
 	size_t apparmor_count;
-	struct reasons programs; /* executables seen */
-	struct reasons notes;    /* limits of the evidence, said for a reader */
-	bool complete;           /* every run lost nothing and ended as expected */
+	unsigned int facets;         /* enum facet: what every run was to learn */
+	char *facet_list;            /* the same in words: "seccomp,caps,paths" */
+	struct reasons programs;     /* executables seen */
+	struct reasons unattributed; /* those of them whose calls may be said to be others' */
+	struct reasons notes;        /* limits of the evidence, said for a reader */
+	bool complete;               /* every run lost nothing and ended as expected */
 };
 
 /*
- * Evidence -> policy; *ret_policy is freed by policy_free(). Options that are NULL are "any", no
- * attachment, and a name made from the program. An unknown runtime or start is an ERROR_INPUT.
+ * Evidence -> policy: capability rules only if every run learned these, AppArmor rules only if
+ * every run learned these and paths. *ret_policy is freed by policy_free(). Options that are NULL
+ * are "any", no attachment, and a name made from the program. An unknown runtime or start is an
+ * ERROR_INPUT.
  */
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err);
 void policy_free(struct policy *policy);
+
+/* Did every run learn these facets (enum facet)? Else an ERROR_REFUSED; what is who needs them. */
+int policy_require(const struct policy *policy, unsigned int facets, const char *what,
+		   struct error *err);
 
 #endif

@@ -8,7 +8,8 @@ struct target {
 	const char *name; /* as `whittle emit` takes it */
 	const char *file; /* what `whittle record` calls it, or NULL if it does not write it */
 	const char *help;
-	bool binary; /* not for a terminal */
+	bool binary;         /* not for a terminal */
+	unsigned int facets; /* enum facet: what every run must have learned */
 	int (*render)(const struct policy *policy, struct buf *out, struct error *err);
 };
 
@@ -16,5 +17,9 @@ struct target {
 extern const struct target targets[];
 /* The row of that name, or NULL. */
 const struct target *target_by_name(const char *name);
+
+/* Appends the whole file to out. ERROR_REFUSED if a run did not learn what the target needs. */
+int target_render(const struct target *target, const struct policy *policy, struct buf *out,
+		  struct error *err);
 
 #endif

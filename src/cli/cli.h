@@ -29,6 +29,15 @@ const struct command *command_by_name(const char *name);
 void print_help(const struct command *command);
 void print_general_help(FILE *out);
 
+/* The options that commands share, and the end of the table. */
+#define COMMON_OPTIONS                                                                             \
+	{ "output", required_argument, NULL, 'o' }, { "quiet", no_argument, NULL, 'q' },           \
+		{ "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' },         \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+#define COMMON_LETTERS "o:qvh"
+
 /*
  * The options of a command by getopt_long(3).
  * Handles -h, -q, -v and what is unknown; returns as getopt_long does, or '?' after a message, or

@@ -111,7 +111,7 @@ static int run(const struct emit_options *options, char *const *paths, size_t co
 		return -1;
 	rc = check_complete(policy, options->allow_incomplete, err);
 	if (rc == 0)
-		rc = options->target->render(policy, &out, err);
+		rc = target_render(options->target, policy, &out, err);
 	policy_free(policy);
 	return rc < 0 ? -1 : write_output(options, &out, err);
 }
@@ -131,16 +131,12 @@ static void unknown_target(const char *name)
 enum { OPTION_RUNTIME = 256, OPTION_NNP, OPTION_NAME, OPTION_ATTACH, OPTION_INCOMPLETE };
 
 static const struct option long_options[] = {
-	{ "output", required_argument, NULL, 'o' },
 	{ "runtime", required_argument, NULL, OPTION_RUNTIME },
 	{ "no-new-privileges", optional_argument, NULL, OPTION_NNP },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "attach", required_argument, NULL, OPTION_ATTACH },
 	{ "allow-incomplete", no_argument, NULL, OPTION_INCOMPLETE },
-	{ "help", no_argument, NULL, 'h' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ NULL, 0, NULL, 0 },
+	COMMON_OPTIONS,
 };
 
 static void take_option(int option, struct emit_options *options)
@@ -167,7 +163,7 @@ static int parse(int argc, char **argv, struct emit_options *options)
 {
 	int option;
 
-	while ((option = next_option("emit", argc, argv, "o:hqv", long_options)) != -1) {
+	while ((option = next_option("emit", argc, argv, COMMON_LETTERS, long_options)) != -1) {
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
 		take_option(option, options);

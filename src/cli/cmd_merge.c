@@ -8,11 +8,7 @@
 #include <string.h>
 
 static const struct option options[] = {
-	{ "output", required_argument, NULL, 'o' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	COMMON_OPTIONS,
 };
 
 static int write_evidence(struct evidence *evidence, const char *output, struct error *err)
@@ -77,7 +73,7 @@ int cmd_merge(int argc, char **argv)
 	const char *output = NULL;
 	int option;
 
-	while ((option = next_option("merge", argc, argv, "o:qvh", options)) >= 0) {
+	while ((option = next_option("merge", argc, argv, COMMON_LETTERS, options)) >= 0) {
 		if (option == 'h')
 			return 0;
 		if (option != 'o')

@@ -23,11 +23,15 @@ enum {
 	OPTION_WAIT,
 	OPTION_EXPECT,
 	OPTION_NO_STACKS,
-	OPTION_NO_ARGV
+	OPTION_NO_ARGV,
+	OPTION_ENGINE,
+	OPTION_FACETS,
+	OPTION_EXACT,
+	OPTION_KNOWN,
+	OPTION_RECHECK
 };
 
 static const struct option long_options[] = {
-	{ "output", required_argument, NULL, 'o' },
 	{ "run", required_argument, NULL, OPTION_RUN },
 	{ "append", no_argument, NULL, OPTION_APPEND },
 	{ "replace", no_argument, NULL, OPTION_REPLACE },
@@ -38,10 +42,12 @@ static const struct option long_options[] = {
 	{ "expect", required_argument, NULL, OPTION_EXPECT },
 	{ "no-stacks", no_argument, NULL, OPTION_NO_STACKS },
 	{ "no-argv", no_argument, NULL, OPTION_NO_ARGV },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "facets", required_argument, NULL, OPTION_FACETS },
+	{ "exact", no_argument, NULL, OPTION_EXACT },
+	{ "known", required_argument, NULL, OPTION_KNOWN },
+	{ "recheck", required_argument, NULL, OPTION_RECHECK },
+	COMMON_OPTIONS,
 };
 
 /* A bad option is whittle's own failure: 2 might be the workload's status. */
@@ -69,34 +75,71 @@ static int parse_status(const char *text, int *ret_status)
 	return 0;
 }
 
+static int parse_engine(const char *text, enum engine_choice *ret_engine)
+{
+	static const struct {
+		const char *name;
+		enum engine_choice engine;
+	} rows[] = {
+		{ "auto", CHOOSE_AUTO },
+		{ "notify", CHOOSE_NOTIFY },
+		{ "ptrace", CHOOSE_PTRACE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].name, text) == 0) {
+			*ret_engine = rows[i].engine;
+			return 0;
+		}
+	return -1;
+}
+
+/* Options whose argument is kept as it is, and options without one. */
+static const struct {
+	int option;
+	size_t text; /* offset of a const char * in struct record_options */
+} texts[] = {
+	{ 'o', offsetof(struct record_options, directory) },
+	{ OPTION_RUN, offsetof(struct record_options, run) },
+	{ OPTION_EXERCISE, offsetof(struct record_options, exercise) },
+	{ OPTION_READY, offsetof(struct record_options, ready) },
+	{ OPTION_KNOWN, offsetof(struct record_options, known_path) },
+	{ OPTION_RECHECK, offsetof(struct record_options, recheck) },
+};
+static const struct {
+	int option;
+	size_t flag; /* offset of a bool */
+	bool value;
+} flags[] = {
+	{ OPTION_APPEND, offsetof(struct record_options, append), true },
+	{ OPTION_REPLACE, offsetof(struct record_options, replace), true },
+	{ OPTION_NO_STACKS, offsetof(struct record_options, stacks), false },
+	{ OPTION_NO_ARGV, offsetof(struct record_options, argv), false },
+	{ OPTION_EXACT, offsetof(struct record_options, exact), true },
+};
+
+/* Was it an option of one of the tables? */
+static bool take_plain(int option, struct record_options *options)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].option == option) {
+			*(const char **)((char *)options + texts[i].text) = optarg;
+			return true;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i].option == option) {
+			*(bool *)((char *)options + flags[i].flag) = flags[i].value;
+			return true;
+		}
+	return false;
+}
+
 /* Takes one option; 0, or the exit code of a mistake. */
 static int take_option(int option, struct record_options *options)
 {
+	if (take_plain(option, options))
+		return 0;
 	switch (option) {
-	case 'o':
-		options->directory = optarg;
-		return 0;
-	case OPTION_RUN:
-		options->run = optarg;
-		return 0;
-	case OPTION_APPEND:
-		options->append = true;
-		return 0;
-	case OPTION_REPLACE:
-		options->replace = true;
-		return 0;
-	case OPTION_EXERCISE:
-		options->exercise = optarg;
-		return 0;
-	case OPTION_READY:
-		options->ready = optarg;
-		return 0;
-	case OPTION_NO_STACKS:
-		options->stacks = false;
-		return 0;
-	case OPTION_NO_ARGV:
-		options->argv = false;
-		return 0;
 	case OPTION_TIMEOUT:
 		if (parse_timeout(optarg, &options->timeout) < 0)
 			return bad_usage("'%s' is no number of seconds", optarg);
@@ -110,9 +153,40 @@ static int take_option(int option, struct record_options *options)
 		if (!options->wait_main && strcmp(optarg, "all") != 0)
 			return bad_usage("--wait takes main or all, not '%s'", optarg);
 		return 0;
+	case OPTION_ENGINE:
+		if (parse_engine(optarg, &options->engine) < 0)
+			return bad_usage("--engine takes auto, ptrace or notify, not '%s'", optarg);
+		return 0;
+	case OPTION_FACETS:
+		if (!facets_parse(optarg, &options->facets))
+			return bad_usage("--facets takes seccomp, caps, paths and stat with ',' "
+					 "between, not '%s'",
+					 optarg);
+		return 0;
 	default:
 		return EXIT_WHITTLE;
 	}
+}
+
+/* Options that do not go together; 0, or the exit code of the mistake. */
+static int check_options(const struct record_options *options)
+{
+	struct error err;
+
+	if (options->append && options->replace)
+		return bad_usage("--append and --replace exclude each other");
+	if (options->ready && !options->exercise)
+		return bad_usage("--ready says when to run --exercise COMMAND, which is missing");
+	if (options->exact && options->known_path)
+		return bad_usage("--exact looks at every call: it has no use for --known");
+	if (!options->recheck)
+		return 0;
+	if (options->exact || (!options->known_path && !options->append))
+		return bad_usage(
+			"--recheck is about calls that --known or --append let run unseen");
+	if (known_check_names(options->recheck, &err) < 0)
+		return bad_usage("%s", err.text);
+	return 0;
 }
 
 /* 0 to go on; -1 if help was given; else the exit code of a mistake. */
@@ -120,17 +194,17 @@ static int parse_options(int argc, char **argv, struct record_options *options)
 {
 	int option;
 
-	while ((option = next_option("record", argc, argv, "+o:qvh", long_options)) != -1) {
+	while ((option = next_option("record", argc, argv, "+" COMMON_LETTERS, long_options)) !=
+	       -1) {
 		if (option == 'h')
 			return -1;
 		int code = take_option(option, options);
 		if (code)
 			return code;
 	}
-	if (options->append && options->replace)
-		return bad_usage("--append and --replace exclude each other");
-	if (options->ready && !options->exercise)
-		return bad_usage("--ready says when to run --exercise COMMAND, which is missing");
+	int code = check_options(options);
+	if (code)
+		return code;
 	if (optind == argc) {
 		usage_error("record", "no command to run");
 		return EXIT_NOT_FOUND;
@@ -196,7 +270,7 @@ static void describe_run(const struct record_options *options, char **argv,
 
 	uname(&here);
 	run->command = secrets_mask(options->argv ? argv : no_arguments);
-	run->engine = xstrdup("ptrace");
+	run->facets = options->facets;
 	run->kernel = xstrdup(here.release);
 	run->machine = xstrdup(here.machine);
 	run->libc = xasprintf("glibc %s", gnu_get_libc_version());
@@ -260,6 +334,9 @@ static int record(const struct record_options *options, const char *path, char *
 			return EXIT_WHITTLE;
 	}
 	struct evidence_run *record = evidence_run(evidence, run);
+	record->engine = xstrdup(end->engine == ENGINE_NOTIFY ? "notify" : "ptrace");
+	record->filter_learned |= end->filter_learned;
+	record->filter_known |= end->filter_known;
 	record->outcome = end->outcome;
 	record->status = end->status;
 	record->expected = end->expected;
@@ -274,9 +351,15 @@ static int record(const struct record_options *options, const char *path, char *
 int cmd_record(int argc, char **argv)
 {
 	struct record_options options = {
-		.directory = "whittle-out", .run = "run", .stacks = true, .argv = true
+		.directory = "whittle-out",
+		.run = "run",
+		.stacks = true,
+		.argv = true,
+		.facets = FACETS_DEFAULT,
 	};
 	struct session_end end = { .outcome = OUTCOME_UNKNOWN };
+	struct evidence *known = NULL;
+	struct error err = { .kind = ERROR_NONE };
 	int code = parse_options(argc, argv, &options);
 
 	if (code)
@@ -285,8 +368,14 @@ int cmd_record(int argc, char **argv)
 	AUTO_FREE char *path = find_command(argv[0]);
 	if (!path)
 		return say_cannot_execute(argv[0], errno);
+	if (known_load(&options, &known, &err) < 0) {
+		report_error(&err);
+		return EXIT_WHITTLE;
+	}
+	options.known = known;
 	struct evidence *evidence = evidence_new();
 	code = record(&options, path, argv, evidence, &end);
 	evidence_free(evidence);
+	evidence_free(known);
 	return code ? code : end_as(&end);
 }

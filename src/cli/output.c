@@ -10,27 +10,55 @@
 
 static const char evidence_name[] = "evidence.json";
 
-int output_open(const struct record_options *options, int *ret_fd, struct error *err)
+static bool is_there(int fd, const char *name)
 {
-	int fd;
+	return faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
-	if (file_open_dir(options->directory, &fd, err) < 0)
-		return -1;
-	if (!options->append && !options->replace &&
-	    faccessat(fd, evidence_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		close(fd);
+/*
+ * A profile that this run would leave as it is, since its facets are not asked for, would look like
+ * one of this run. It is not whittle's to delete: the user says what becomes of it.
+ */
+static int check_stale(const struct record_options *options, int fd, struct error *err)
+{
+	AUTO_BUF struct buf facets = BUF_INIT;
+
+	for (const struct target *target = targets; target->name; target++) {
+		if (!target->file || !(target->facets & ~options->facets) ||
+		    !is_there(fd, target->file))
+			continue;
+		facets_print(options->facets, &facets);
+		fail(err, ERROR_REFUSED, 0,
+		     "%s holds %s of an earlier run, and --facets %s would leave it there as it is",
+		     options->directory, target->file, buf_text(&facets));
+		return fail_hint(err, "give another directory with -o, or remove that file");
+	}
+	return 0;
+}
+
+static int check_directory(const struct record_options *options, int fd, struct error *err)
+{
+	if (!options->append && !options->replace && is_there(fd, evidence_name)) {
 		fail(err, ERROR_REFUSED, 0, "%s already holds evidence", options->directory);
 		return fail_hint(err,
 				 "add this run to it with --append, or begin anew with --replace");
 	}
+	if (check_stale(options, fd, err) < 0)
+		return -1;
 	/* Root may write where the mode forbids it; a read-only file system is what remains. */
-	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0) {
-		int number = errno;
+	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
+		return fail(err, ERROR_SYSTEM, errno, "cannot write to %s", options->directory);
+	return 0;
+}
 
-		close(fd);
-		return fail(err, ERROR_SYSTEM, number, "cannot write to %s", options->directory);
-	}
-	*ret_fd = fd;
+int output_open(const struct record_options *options, int *ret_fd, struct error *err)
+{
+	AUTO_CLOSE int fd = -1;
+
+	if (file_open_dir(options->directory, &fd, err) < 0 ||
+	    check_directory(options, fd, err) < 0)
+		return -1;
+	*ret_fd = STEAL_FD(fd);
 	return 0;
 }
 
@@ -40,7 +68,7 @@ static int merge_existing(const struct record_options *options, int fd, struct e
 	AUTO_FREE char *path = xasprintf("%s/%s", options->directory, evidence_name);
 	struct evidence *old = NULL;
 
-	if (faccessat(fd, evidence_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!is_there(fd, evidence_name))
 		return 0;
 	if (evidence_load(path, &old, err) < 0)
 		return -1;
@@ -49,42 +77,67 @@ static int merge_existing(const struct record_options *options, int fd, struct e
 	return result;
 }
 
-static int write_profiles(const struct policy *policy, int fd, struct error *err)
+/* What record left in DIR, and what it could not make. */
+struct written {
+	struct buf made, not_made; /* names, " " before each */
+	bool stale;                /* one of those not made is there all the same */
+};
+
+static int write_profiles(const struct policy *policy, int fd, struct written *written,
+			  struct error *err)
 {
 	for (const struct target *target = targets; target->name; target++) {
 		AUTO_BUF struct buf text = BUF_INIT;
 
 		if (!target->file)
 			continue;
-		if (target->render(policy, &text, err) < 0 ||
+		if (target->facets & ~policy->facets) {
+			buf_addf(&written->not_made, " %s", target->file);
+			written->stale |= is_there(fd, target->file);
+			continue;
+		}
+		if (target_render(target, policy, &text, err) < 0 ||
 		    file_replace(fd, target->file, buf_text(&text), text.length, err) < 0)
 			return -1;
+		buf_addf(&written->made, " %s", target->file);
 	}
 	return 0;
 }
 
-static size_t count_program_syscalls(const struct policy *policy)
+static void say_what_was_learned(const struct policy *policy, size_t runs)
 {
-	size_t count = 0;
+	AUTO_BUF struct buf rest = BUF_INIT;
+	size_t calls = 0, carried = 0;
 
-	for (size_t i = 0; i < policy->seccomp_count; i++)
-		count += (policy->seccomp[i].groups & GROUP_PROGRAM) != 0;
-	return count;
-}
-
-static void say_what_was_learned(const struct record_options *options, const struct policy *policy,
-				 size_t runs)
-{
-	say("learned from %zu run%s: %zu syscalls, %zu capabilities, %zu AppArmor rules", runs,
-	    runs == 1 ? "" : "s", count_program_syscalls(policy), policy->capability_count,
-	    policy->apparmor_count);
+	for (size_t i = 0; i < policy->seccomp_count; i++) {
+		calls += (policy->seccomp[i].groups & GROUP_PROGRAM) != 0;
+		carried += policy->seccomp[i].carried;
+	}
+	if (carried)
+		buf_addf(&rest, " (%zu of them carried, not re-observed)", carried);
+	if (policy->facets & FACET_CAPS)
+		buf_addf(&rest, ", %zu capabilities", policy->capability_count);
+	if (policy->apparmor_count)
+		buf_addf(&rest, ", %zu AppArmor rules", policy->apparmor_count);
+	say("learned from %zu run%s: %zu syscalls%s", runs, runs == 1 ? "" : "s", calls,
+	    buf_text(&rest));
 	for (size_t i = 0; verbosity() > 1 && i < policy->notes.count; i++)
 		say("note: %s", policy->notes.line[i]);
-	say("wrote evidence.json policy.json seccomp.json capabilities.txt apparmor.profile in %s",
-	    options->directory);
-	say("next: podman run --security-opt seccomp=%s/seccomp.json --cap-drop ALL ... (see "
-	    "capabilities.txt)",
-	    options->directory);
+}
+
+static void say_what_was_written(const struct record_options *options, const struct policy *policy,
+				 const struct written *written)
+{
+	bool caps = policy->facets & FACET_CAPS;
+
+	say("wrote evidence.json%s in %s", buf_text(&written->made), options->directory);
+	if (written->not_made.length)
+		say("did not write%s: not all runs were to learn more than %s (--facets)",
+		    buf_text(&written->not_made), policy->facet_list);
+	if (written->stale)
+		warn("a file of that name in %s is of other runs", options->directory);
+	say("next: podman run --security-opt seccomp=%s/seccomp.json%s", options->directory,
+	    caps ? " --cap-drop ALL ... (see capabilities.txt)" : " ...");
 }
 
 static bool all_complete(const struct evidence *evidence)
@@ -100,6 +153,7 @@ static int derive_and_write(const struct record_options *options, int fd,
 {
 	struct policy_options policy_options = { .runtime = "any", .no_new_privileges = "any" };
 	struct policy *policy = NULL;
+	struct written written = { BUF_INIT, BUF_INIT, false };
 
 	if (!all_complete(evidence)) {
 		say("wrote evidence.json in %s; a run failed or lost something, so no profile was "
@@ -111,10 +165,14 @@ static int derive_and_write(const struct record_options *options, int fd,
 	}
 	if (policy_derive(evidence, &policy_options, &policy, err) < 0)
 		return -1;
-	int result = write_profiles(policy, fd, err);
-	if (result == 0)
-		say_what_was_learned(options, policy, evidence_run_count(evidence));
+	int result = write_profiles(policy, fd, &written, err);
+	if (result == 0) {
+		say_what_was_learned(policy, evidence_run_count(evidence));
+		say_what_was_written(options, policy, &written);
+	}
 	policy_free(policy);
+	buf_free(&written.made);
+	buf_free(&written.not_made);
 	return result;
 }
 

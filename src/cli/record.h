@@ -4,6 +4,8 @@
 
 #include <whittle/evidence.h>
 
+enum engine_choice { CHOOSE_AUTO, CHOOSE_PTRACE, CHOOSE_NOTIFY };
+
 struct record_options {
 	const char *directory;
 	const char *run;
@@ -12,6 +14,12 @@ struct record_options {
 	double timeout;       /* seconds; 0: none */
 	int expect;
 	bool append, replace, wait_main, stacks, argv;
+	enum engine_choice engine;
+	unsigned int facets;          /* enum facet */
+	bool exact;                   /* no filter: every call is seen */
+	const char *known_path;       /* of evidence, or NULL */
+	const char *recheck;          /* "all", or names of calls with "," between; or NULL */
+	const struct evidence *known; /* what known_load() gave; borrowed, or NULL */
 };
 
 /* How a session ended. */
@@ -22,6 +30,8 @@ struct session_end {
 	int raw_status; /* of the main process, as waitpid(2) gives it */
 	int exit_code;  /* what whittle exits with, unless raw_status says it died of a signal */
 	bool reraise;   /* whittle ends by the signal in raw_status */
+	enum engine engine;                /* that it ran under */
+	bool filter_learned, filter_known; /* as in struct evidence_run */
 };
 
 /*
@@ -34,7 +44,8 @@ int session_run(const struct record_options *options, const char *path, char **a
 		struct error *err);
 
 /*
- * Opens DIR for writing, refusing evidence that is there unless --append or --replace. Done before
+ * Opens DIR for writing, refusing evidence that is there unless --append or --replace, and
+ * profiles that this run would not make. Done before
  * the workload starts, so that a mistake costs no run.
  */
 int output_open(const struct record_options *options, int *ret_fd, struct error *err);
@@ -45,6 +56,17 @@ int output_open(const struct record_options *options, int *ret_fd, struct error 
  */
 int output_write(const struct record_options *options, int fd, struct evidence *evidence,
 		 struct error *err);
+
+/* Are these names of system calls of some ABI, with "," between, or "all"? Else an ERROR_INPUT. */
+int known_check_names(const char *names, struct error *err);
+/*
+ * Loads what earlier runs showed: --known, and with --append the evidence in DIR; *ret_known is
+ * freed by evidence_free(), and NULL if there is none or if all is to be looked at again. Evidence
+ * of --known that has no run of this machine is an ERROR_INPUT. Its facets need not be those that
+ * are asked for: a filter hides only calls that have nothing to say to these.
+ */
+int known_load(const struct record_options *options, struct evidence **ret_known,
+	       struct error *err);
 
 /* Says what the run lost, and its limitations, a line each. */
 void notes_say(const struct evidence_run *run);

@@ -125,15 +125,75 @@ static void derive_completeness(const struct evidence *evidence, struct policy *
 	}
 }
 
+static const struct {
+	unsigned int facets;
+	const char *rules;
+} facet_rules[] = {
+	{ FACET_CAPS, "capability" },
+	{ FACET_CAPS | FACET_PATHS, "AppArmor" },
+};
+
+/* What every run was to learn, and which rules can be made of that; whether a filter hid some. */
+static void derive_facets(const struct evidence *evidence, struct policy *policy)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+	bool filtered = false;
+
+	policy->facets = FACETS_DEFAULT | FACET_STAT;
+	for (size_t i = 0; i < evidence_run_count(evidence); i++) {
+		const struct evidence_run *run = evidence_run_at(evidence, i);
+
+		policy->facets &= run->facets;
+		filtered |= run->filter_learned || run->filter_known;
+	}
+	facets_print(policy->facets, &list);
+	policy->facet_list = buf_steal(&list);
+	for (size_t i = 0; i < ARRAY_SIZE(facet_rules); i++)
+		if (facet_rules[i].facets & ~policy->facets)
+			policy_note(policy,
+				    "no %s rules: a run was not to learn what they rest on "
+				    "(--facets)",
+				    facet_rules[i].rules);
+	if (filtered)
+		policy_note(policy, "a filter let known calls run unseen: counts and results in "
+				    "the evidence are at least those");
+}
+
+int policy_require(const struct policy *policy, unsigned int facets, const char *what,
+		   struct error *err)
+{
+	AUTO_BUF struct buf lacking = BUF_INIT, needed = BUF_INIT;
+
+	if (!(facets & ~policy->facets))
+		return 0;
+	facets_print(facets & ~policy->facets, &lacking);
+	facets_print(facets | FACET_SECCOMP, &needed);
+	fail(err, ERROR_REFUSED, 0, "%s needs the facets %s, which a run was not to learn", what,
+	     buf_text(&lacking));
+	return fail_hint(err,
+			 "record that run again with --facets %s (as without --facets), or leave "
+			 "it out",
+			 buf_text(&needed));
+}
+
 static void derive_programs(const struct evidence *evidence, struct policy *policy)
 {
 	size_t count;
 	AUTO_FREE const struct evidence_fact **facts =
 		evidence_facts(evidence, FACT_PROGRAM, &count);
 
-	for (size_t i = 0; i < count; i++)
-		reasons_add(&policy->programs, xstrdup(facts[i]->fact.field[PROGRAM_PATH]));
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		reasons_add(&policy->programs, xstrdup(field[PROGRAM_PATH]));
+		if (strcmp(field[PROGRAM_ATTRIBUTION], "incomplete") == 0)
+			reasons_add(&policy->unattributed, xstrdup(field[PROGRAM_PATH]));
+	}
 	reasons_sort(&policy->programs);
+	reasons_sort(&policy->unattributed);
+	if (policy->unattributed.count)
+		policy_note(policy, "programs of incomplete attribution may make calls that are "
+				    "only said to be others'");
 }
 
 /*
@@ -173,14 +233,17 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.name = options->name ? xstrdup(options->name) : default_name(evidence);
 	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
 	derive_completeness(evidence, policy);
+	derive_facets(evidence, policy);
 	derive_programs(evidence, policy);
 	derive_abis(evidence, policy);
 	if (derive_seccomp(evidence, policy, err) < 0) {
 		policy_free(policy);
 		return -1;
 	}
-	derive_capabilities(evidence, policy);
-	derive_apparmor(evidence, policy);
+	if (!(FACET_CAPS & ~policy->facets))
+		derive_capabilities(evidence, policy);
+	if (!((FACET_CAPS | FACET_PATHS) & ~policy->facets))
+		derive_apparmor(evidence, policy);
 	reasons_sort(&policy->notes);
 	*ret_policy = policy;
 	return 0;
@@ -222,7 +285,9 @@ void policy_free(struct policy *policy)
 		reasons_free(&rule->why);
 	}
 	free(policy->apparmor);
+	free(policy->facet_list);
 	reasons_free(&policy->programs);
+	reasons_free(&policy->unattributed);
 	reasons_free(&policy->notes);
 	free(policy);
 }

@@ -67,29 +67,67 @@ static struct seccomp_rule *add_rule(struct policy *policy, const char *name)
 	return rule;
 }
 
-/* Facts of one name: refused if each is; with the results in the reasons only then. */
-static void add_program_rule(struct policy *policy, const struct evidence_fact **facts,
-			     size_t count)
+static void add_rule_abi(struct seccomp_rule *rule, const struct abi *abi)
+{
+	if (rule->abi_count && rule->abis[rule->abi_count - 1] == abi)
+		return;
+	rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
+	rule->abis[rule->abi_count++] = abi;
+}
+
+/* Did a run see one of these, or did each only carry them? */
+static bool is_seen(const struct evidence *evidence, const struct evidence_fact **facts,
+		    size_t count)
+{
+	size_t seen = 0, carried;
+
+	for (size_t i = 0; i < count && !seen; i++)
+		evidence_sightings(evidence, facts[i], &seen, &carried);
+	return seen > 0;
+}
+
+/* Facts of one name, ABI and program; what they resulted in is a reason only if refused. */
+static void add_reasons(const struct evidence *evidence, struct seccomp_rule *rule,
+			const struct evidence_fact **facts, size_t count)
+{
+	bool seen = is_seen(evidence, facts, count);
+
+	rule->carried &= !seen;
+	for (size_t i = 0; i < count && (i == 0 || rule->refused); i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		reasons_add(&rule->why,
+			    xasprintf("%s by %s%s%s%s", field[SYSCALL_ABI], field[SYSCALL_PROGRAM],
+				      rule->refused ? ": refused with " : "",
+				      rule->refused ? field[SYSCALL_RESULT] : "",
+				      seen ? "" : ": carried, not re-observed"));
+	}
+}
+
+static bool same_source(const struct fact *one, const struct fact *two)
+{
+	return strcmp(one->field[SYSCALL_ABI], two->field[SYSCALL_ABI]) == 0 &&
+	       strcmp(one->field[SYSCALL_PROGRAM], two->field[SYSCALL_PROGRAM]) == 0;
+}
+
+/* Facts of one name: refused if each is. */
+static void add_program_rule(const struct evidence *evidence, struct policy *policy,
+			     const struct evidence_fact **facts, size_t count)
 {
 	struct seccomp_rule *rule = add_rule(policy, facts[0]->fact.field[SYSCALL_NAME]);
 
 	rule->groups = GROUP_PROGRAM;
 	rule->refused = true;
+	rule->carried = true;
 	for (size_t i = 0; i < count; i++)
 		if (!is_refusal(facts[i]->fact.field[SYSCALL_RESULT]))
 			rule->refused = false;
-	for (size_t i = 0; i < count; i++) {
-		const char *const *field = facts[i]->fact.field;
-		const struct abi *abi = abi_by_name(field[SYSCALL_ABI]);
-
-		if (!rule->abi_count || rule->abis[rule->abi_count - 1] != abi) {
-			rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
-			rule->abis[rule->abi_count++] = abi;
-		}
-		reasons_add(&rule->why,
-			    xasprintf("%s by %s%s%s", field[SYSCALL_ABI], field[SYSCALL_PROGRAM],
-				      rule->refused ? ": refused with " : "",
-				      rule->refused ? field[SYSCALL_RESULT] : ""));
+	for (size_t from = 0, to; from < count; from = to) {
+		for (to = from; to < count; to++)
+			if (!same_source(&facts[from]->fact, &facts[to]->fact))
+				break;
+		add_rule_abi(rule, abi_by_name(facts[from]->fact.field[SYSCALL_ABI]));
+		add_reasons(evidence, rule, facts + from, to - from);
 	}
 	if (rule->name[0] == '#')
 		policy_note(policy, "call %s has no name: profiles that go by name leave it out",
@@ -113,8 +151,21 @@ static void add_program_rules(const struct evidence *evidence, struct policy *po
 		for (to = from; to < known; to++)
 			if (strcmp(facts[to]->fact.field[SYSCALL_NAME], name) != 0)
 				break;
-		add_program_rule(policy, facts + from, to - from);
+		add_program_rule(evidence, policy, facts + from, to - from);
 	}
+}
+
+static void note_carried(struct policy *policy)
+{
+	size_t carried = 0;
+
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		carried += policy->seccomp[i].carried;
+	if (carried)
+		policy_note(policy,
+			    "granted only because earlier runs made them (carried, not "
+			    "re-observed): %zu of the calls",
+			    carried);
 }
 
 static struct seccomp_rule *find_rule(const struct policy *policy, const char *name)
@@ -249,5 +300,6 @@ int derive_seccomp(const struct evidence *evidence, struct policy *policy, struc
 	for (size_t i = 0; i < policy->seccomp_count; i++)
 		reasons_sort(&policy->seccomp[i].why);
 	note_union(policy);
+	note_carried(policy);
 	return 0;
 }

@@ -6,13 +6,13 @@
 
 const struct target targets[] = {
 	{ "apparmor", "apparmor.profile", "AppArmor profile (abi 3.0), loaded by name", false,
-	  emit_apparmor },
-	{ "bpf", NULL, "raw seccomp filter, for bwrap --seccomp", true, emit_bpf },
+	  FACET_CAPS | FACET_PATHS, emit_apparmor },
+	{ "bpf", NULL, "raw seccomp filter, for bwrap --seccomp", true, FACET_SECCOMP, emit_bpf },
 	{ "caps", "capabilities.txt", "capabilities, one a line, each with its cause", false,
-	  emit_caps },
+	  FACET_CAPS, emit_caps },
 	{ "oci", "seccomp.json", "seccomp profile for runc, crun, Podman, Docker, Kubernetes",
-	  false, emit_oci },
-	{ "policy", "policy.json", "the derived rules with their reasons", false, emit_policy },
+	  false, FACET_SECCOMP, emit_oci },
+	{ "policy", "policy.json", "the derived rules with their reasons", false, 0, emit_policy },
 	{ .name = NULL },
 };
 
@@ -22,6 +22,14 @@ const struct target *target_by_name(const char *name)
 		if (strcmp(target->name, name) == 0)
 			return target;
 	return NULL;
+}
+
+int target_render(const struct target *target, const struct policy *policy, struct buf *out,
+		  struct error *err)
+{
+	if (policy_require(policy, target->facets, target->name, err) < 0)
+		return -1;
+	return target->render(policy, out, err);
 }
 
 void emit_json_string(struct buf *out, const char *text)

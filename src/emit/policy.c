@@ -2,8 +2,9 @@
 #include <emit/emit.h>
 
 #include <jansson.h>
+#include <string.h>
 
-#define POLICY_SCHEMA "whittle-policy/1"
+#define POLICY_SCHEMA "whittle-policy/2"
 
 static json_t *reasons_json(const struct reasons *reasons)
 {
@@ -82,7 +83,13 @@ static json_t *note_json(const struct policy *policy, size_t index)
 
 static json_t *program_json(const struct policy *policy, size_t index)
 {
-	return json_string(policy->programs.line[index]);
+	const char *path = policy->programs.line[index];
+	const char *attribution = "complete";
+
+	for (size_t i = 0; i < policy->unattributed.count; i++)
+		if (strcmp(policy->unattributed.line[i], path) == 0)
+			attribution = "incomplete";
+	return json_pack("{s:s, s:s}", "path", path, "attribution", attribution);
 }
 
 /* Appends a value on one line. False if it was no value (bytes that are no UTF-8). */
@@ -132,7 +139,8 @@ int emit_policy(const struct policy *policy, struct buf *out, struct error *err)
 	good &= add_value(out, json_pack("{s:s, s:s, s:s, s:s?}", "runtime", options->runtime,
 					 "no_new_privileges", options->no_new_privileges, "name",
 					 options->name, "attach", options->attach));
-	buf_addf(out, ",\n\"complete\": %s,\n\"abis\": ", policy->complete ? "true" : "false");
+	buf_addf(out, ",\n\"complete\": %s,\n\"facets\": \"%s\",\n\"abis\": ",
+		 policy->complete ? "true" : "false", policy->facet_list);
 	good &= add_value(out, abis_json(policy->abis, policy->abi_count));
 	buf_adds(out, ",\n");
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)

@@ -36,6 +36,33 @@ done
 emit caps --allow-incomplete "$bad" >"$T/out" 2>"$T/err"
 t_ok "allowed, it says so on standard error" grep -q incomplete "$T/err"
 t_ok "and in the file" grep -q '^# INCOMPLETE' "$T/out"
+# A run that was not to learn what the target needs, alone and beside one that was.
+build_facets()
+{
+	"$WHITTLE" merge -q -o - "$good" | sed 's/"facets": "[^"]*"/"facets": "'"$2"'"/
+		s/"id": "0/"id": "'"$3"'/' >"$T/$1.json"
+}
+build_facets calls seccomp a
+build_facets files seccomp,paths b
+for target in apparmor caps; do
+	t_ok "$target of calls alone says what to do" \
+		says 'needs the facets caps.*not to learn|again with --facets seccomp,caps' 2 \
+		"$target" "$T/calls.json"
+	t_ok "$target of one such run among others" says 'needs the facets' 2 "$target" \
+		"$good" "$T/calls.json"
+	t_ok "--allow-incomplete does not help" says 'needs the facets' 2 "$target" \
+		--allow-incomplete "$T/calls.json"
+	t_ok "$target needs capabilities" says "$target needs the facets caps," 2 "$target" \
+		"$T/files.json"
+done
+for target in oci bpf policy; do
+	t_status "$target needs the calls alone" 0 emit "$target" "$T/calls.json" "$T/files.json"
+done
+t_is "the filter is the same" "$(emit oci "$T/calls.json" | cksum)" "$(emit oci "$good" | cksum)"
+emit policy "$good" "$T/calls.json" >"$T/policy"
+t_ok "the policy says what all were to learn" grep -q '^"facets": "seccomp",$' "$T/policy"
+t_ok "and holds no rules of what one was not to" grep -q '^"apparmor": \[\],$' "$T/policy"
+
 t_ok "a bad profile name" says 'no profile name' 2 apparmor --name 'a b' "$good"
 t_ok "an unwritable place" says "$T/none/out" 2 oci -o "$T/none/out" "$good"
 

@@ -499,6 +499,96 @@ static void test_incomplete(void **state)
 	policy_free(policy);
 }
 
+/* Granted all the same; the reason says so for each program that no run saw making the call. */
+static void test_carried(void **state)
+{
+	static const struct fact facts[] = {
+		{ FACT_SYSCALL, { "x86_64", "read", "/p", "ok" } },
+		{ FACT_SYSCALL, { "x86_64", "read", "/q", "ok" } },
+		{ FACT_SYSCALL, { "x86_64", "write", "/p", "ok" } },
+		{ FACT_SYSCALL, { "i386", "write", "/p", "ok" } },
+		{ FACT_SYSCALL, { "x86_64", "bpf", "/p", "EPERM" } },
+	};
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	evidence_begin_run(evidence, "other");
+	evidence_run(evidence, 1)->expected = true;
+	evidence_run(evidence, 1)->machine = xstrdup("x86_64");
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		evidence_carry(evidence, 0, &facts[i]);
+	evidence_carry(evidence, 1, &facts[2]);
+	evidence_add(evidence, 1, &facts[1]);
+	ADD(evidence, FACT_SYSCALL, "x86_64", "write", "/q", "ok");
+	struct policy *policy = derive(evidence, "none", "any");
+	const struct seccomp_rule *rule = find_call(policy, "read");
+	assert_false(rule->carried || rule->refused);
+	assert_int_equal(rule->why.count, 2);
+	assert_string_equal(rule->why.line[0], "x86_64 by /p: carried, not re-observed");
+	assert_string_equal(rule->why.line[1], "x86_64 by /q");
+	rule = find_call(policy, "write");
+	assert_int_equal(rule->abi_count, 2);
+	assert_false(rule->carried);
+	rule = find_call(policy, "bpf");
+	assert_true(rule->carried && rule->refused);
+	assert_string_equal(rule->why.line[0],
+			    "x86_64 by /p: refused with EPERM: carried, not re-observed");
+	assert_true(has_line(&policy->notes, "re-observed): 1 of the calls"));
+	assert_true(has_line(&policy->notes, "at least"));
+	policy_free(policy);
+}
+
+static void test_attribution(void **state)
+{
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	ADD(evidence, FACT_PROGRAM, "/p", "", "", "complete");
+	ADD(evidence, FACT_PROGRAM, "/p", "", "setuid", "incomplete");
+	ADD(evidence, FACT_PROGRAM, "/q", "", "", "complete");
+	struct policy *policy = derive(evidence, "none", "any");
+	assert_int_equal(policy->programs.count, 2);
+	assert_int_equal(policy->unattributed.count, 1);
+	assert_string_equal(policy->unattributed.line[0], "/p");
+	assert_true(has_line(&policy->notes, "incomplete attribution"));
+	assert_false(has_line(&policy->notes, "at least"));
+	policy_free(policy);
+}
+
+/* What one run was not to learn cannot be said of all of them. */
+static void test_facets(void **state)
+{
+	static const struct {
+		unsigned int first, second;
+		bool caps, apparmor;
+	} rows[] = {
+		{ FACETS_DEFAULT, FACETS_DEFAULT | FACET_STAT, true, true },
+		{ FACETS_DEFAULT, FACET_SECCOMP, false, false },
+		{ FACET_SECCOMP | FACET_CAPS, FACETS_DEFAULT, true, false },
+		{ FACET_SECCOMP | FACET_PATHS, FACET_SECCOMP | FACET_PATHS, false, false },
+		{ FACET_SECCOMP | FACET_PATHS, FACET_SECCOMP | FACET_CAPS, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct evidence *evidence = new_evidence();
+		struct error err = { 0 };
+
+		evidence_begin_run(evidence, "other");
+		evidence_run(evidence, 0)->facets = rows[i].first;
+		evidence_run(evidence, 1)->facets = rows[i].second;
+		ADD(evidence, FACT_CAPABILITY, "CAP_CHOWN", "required", "chown", "", "/p", "");
+		ADD(evidence, FACT_PATH, "/f", "read", "other", "/p", "");
+		struct policy *policy = derive(evidence, "none", "any");
+		assert_int_equal(policy->facets, rows[i].first & rows[i].second);
+		assert_int_equal(policy->capability_count != 0, rows[i].caps);
+		assert_int_equal(policy->apparmor_count != 0, rows[i].apparmor);
+		assert_int_equal(policy_require(policy, FACET_CAPS, "x", &err) == 0, rows[i].caps);
+		assert_int_equal(err.kind, rows[i].caps ? ERROR_NONE : ERROR_REFUSED);
+		policy_free(policy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +610,9 @@ int main(void)
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_carried),
+		cmocka_unit_test(test_attribution),
+		cmocka_unit_test(test_facets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,122 @@
+/*
+ * What earlier runs showed and this one need not see again. A filter hides only calls that have
+ * nothing to say to the facets of this run beyond facts of calls and arguments, which every run
+ * has: so the facets of the earlier runs do not matter, but their machine does.
+ */
+#include <cli/cli.h>
+#include <cli/record.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* ---- names of calls ---- */
+
+static bool is_call(const char *name)
+{
+	for (const struct abi *abi = abis; abi->name; abi++)
+		if (abi_syscall_number(abi, name) >= 0)
+			return true;
+	return false;
+}
+
+/* The first of the names, which the caller frees; *list moves behind it, or is NULL at the end. */
+static char *next_name(const char **list)
+{
+	size_t length = strcspn(*list, ",");
+	char *name = xstrndup(*list, length);
+
+	*list = (*list)[length] ? *list + length + 1 : NULL;
+	return name;
+}
+
+static bool is_all(const char *names)
+{
+	return names && strcmp(names, "all") == 0;
+}
+
+int known_check_names(const char *names, struct error *err)
+{
+	if (is_all(names))
+		return 0;
+	while (names) {
+		AUTO_FREE char *name = next_name(&names);
+
+		if (!is_call(name))
+			return fail(err, ERROR_INPUT, 0,
+				    "'%s' is no system call that whittle knows", name);
+	}
+	return 0;
+}
+
+/* ---- loading ---- */
+
+static bool is_here(const struct evidence_run *run, const struct utsname *here)
+{
+	return run->machine && strcmp(run->machine, here->machine) == 0;
+}
+
+static int check_machine(const struct evidence *known, const char *path, struct error *err)
+{
+	struct utsname here;
+	const char *there = NULL;
+
+	uname(&here);
+	for (size_t i = 0; i < evidence_run_count(known); i++) {
+		if (is_here(evidence_run_at(known, i), &here))
+			return 0;
+		there = evidence_run_at(known, i)->machine;
+	}
+	if (!there)
+		return fail(err, ERROR_INPUT, 0, "%s holds no run: nothing is known by it", path);
+	fail(err, ERROR_INPUT, 0, "%s was recorded on %s, and this is %s", path, there,
+	     here.machine);
+	return fail_hint(err, "calls have other numbers and arguments there: record it anew here");
+}
+
+static int load_given(const char *path, struct evidence *known, struct error *err)
+{
+	char *const paths[] = { (char *)path };
+	struct evidence *given = NULL;
+
+	if (cli_load_evidence(paths, 1, &given, err) < 0)
+		return -1;
+	int result = check_machine(given, path, err);
+	if (result == 0)
+		result = evidence_merge(known, given, err);
+	evidence_free(given);
+	return result;
+}
+
+/* The evidence that --append adds to, if it is there yet. */
+static int load_appended(const char *directory, struct evidence *known, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/evidence.json", directory);
+	struct evidence *old = NULL;
+
+	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (evidence_load(path, &old, err) < 0)
+		return -1;
+	int result = evidence_merge(known, old, err);
+	evidence_free(old);
+	return result;
+}
+
+int known_load(const struct record_options *options, struct evidence **ret_known, struct error *err)
+{
+	struct evidence *known = evidence_new();
+	int result = 0;
+
+	if (options->known_path)
+		result = load_given(options->known_path, known, err);
+	if (result == 0 && options->append && !options->exact)
+		result = load_appended(options->directory, known, err);
+	if (result < 0 || is_all(options->recheck) || evidence_run_count(known) == 0) {
+		evidence_free(known);
+		known = NULL;
+	}
+	if (result == 0)
+		*ret_known = known;
+	return result;
+}
