@@ -8,9 +8,28 @@ static const struct {
 	const char *kind;
 	const char *text;
 } texts[] = {
+	{ "capability-events", "checks of capabilities came faster than they could be read" },
 	{ "engine-failed", "whittle could not follow the workload to its end" },
+	{ "filter-failed",
+	  "no filter could be installed in a process: it was recorded the slow way, in full" },
+	{ "filter-refused",
+	  "the kernel refused a process a filter: it was recorded the slow way, in full" },
+	{ "foreign-abi",
+	  "a process made calls of another ABI, which no filter lets run: it was recorded the slow "
+	  "way, in full" },
 	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
 		      "ring were not seen" },
+	{ "netlink-unwatched",
+	  "a process made a netlink socket when some of its calls were no longer looked at: "
+	  "capabilities that sending on it needs may be missing (--exact looks at all)" },
+	{ "no-new-privs",
+	  "no_new_privs was set in the workload, as an unprivileged user's filter requires: a "
+	  "set-id program would not have gained its privileges (--exact needs no filter)" },
+	{ "outer-filter",
+	  "whittle itself runs under a seccomp filter, whose refusals another filter would hide: "
+	  "the workload was recorded the slow way, in full" },
+	{ "own-filter",
+	  "a process installs seccomp filters itself: it was recorded the slow way, in full" },
 	{ "ptrace-refused",
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "

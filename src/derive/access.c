@@ -44,6 +44,25 @@ static bool is_word(const char *const *list, const char *word)
 	return is_listed(list, word, strlen(word));
 }
 
+/* Did a run see this use of such a socket, whatever its address, or was it carried in each? */
+static bool was_seen(const struct evidence *evidence, const struct evidence_fact **facts,
+		     size_t count, const struct fact *like)
+{
+	static const int same[] = { SOCKET_OPERATION, SOCKET_FAMILY, SOCKET_TYPE, SOCKET_PROGRAM };
+
+	for (size_t i = 0; i < count; i++) {
+		size_t seen, carried, k = 0;
+
+		while (k < ARRAY_SIZE(same) &&
+		       strcmp(facts[i]->fact.field[same[k]], like->field[same[k]]) == 0)
+			k++;
+		evidence_sightings(evidence, facts[i], &seen, &carried);
+		if (k == ARRAY_SIZE(same) && seen)
+			return true;
+	}
+	return false;
+}
+
 static void add_sockets(const struct evidence *evidence, struct policy *policy,
 			struct drafts *drafts)
 {
@@ -58,8 +77,11 @@ static void add_sockets(const struct evidence *evidence, struct policy *policy,
 		/* Later calls check the same pair as socket(2): one rule for all of them. */
 		if (is_word(families, family) && is_word(types, type))
 			draft_add(drafts, APPARMOR_NETWORK, family, type, "")->why =
-				xasprintf("%s by %s", field[SOCKET_OPERATION],
-					  field[SOCKET_PROGRAM]);
+				xasprintf("%s by %s%s", field[SOCKET_OPERATION],
+					  field[SOCKET_PROGRAM],
+					  was_seen(evidence, facts, count, &facts[i]->fact)
+						  ? ""
+						  : ": carried, not re-observed");
 		else
 			policy_note(policy,
 				    "AppArmor has no word for a socket of family %s, type %s",

@@ -538,6 +538,32 @@ static void test_carried(void **state)
 	policy_free(policy);
 }
 
+static void test_carried_sockets(void **state)
+{
+	static const struct fact facts[] = {
+		{ FACT_SOCKET, { "socket", "inet", "stream", "0", "", "", "/p" } },
+		{ FACT_SOCKET, { "socket", "inet", "stream", "6", "", "", "/p" } },
+		{ FACT_SOCKET, { "socket", "unix", "dgram", "0", "", "", "/p" } },
+		{ FACT_SOCKET, { "socket", "unix", "dgram", "0", "", "", "/q" } },
+	};
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		evidence_carry(evidence, 0, &facts[i]);
+	evidence_add(evidence, 0, &facts[1]);
+	evidence_add(evidence, 0, &facts[3]);
+	struct policy *policy = derive(evidence, "none", "any");
+	const struct apparmor_rule *rule = find_rule(policy, APPARMOR_NETWORK, "inet", "stream");
+	assert_int_equal(rule->why.count, 1);
+	assert_string_equal(rule->why.line[0], "socket by /p");
+	rule = find_rule(policy, APPARMOR_NETWORK, "unix", "dgram");
+	assert_int_equal(rule->why.count, 2);
+	assert_string_equal(rule->why.line[0], "socket by /p: carried, not re-observed");
+	assert_string_equal(rule->why.line[1], "socket by /q");
+	policy_free(policy);
+}
+
 static void test_attribution(void **state)
 {
 	struct evidence *evidence = new_evidence();
@@ -611,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_incomplete),
 		cmocka_unit_test(test_carried),
+		cmocka_unit_test(test_carried_sockets),
 		cmocka_unit_test(test_attribution),
 		cmocka_unit_test(test_facets),
 	};
