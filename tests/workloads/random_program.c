@@ -447,13 +447,14 @@ static void signals(struct actor *actor)
 		kill(getpid(), SIGUSR1);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(1, "pipe2");
+	int before = handled;
 	setitimer(ITIMER_REAL, &soon, NULL);
 	if (!restart) {
 		/* a late start misses the signal: then it comes before, and nothing is read */
 		struct pollfd pollfd = { ends[0], POLLIN, 0 };
 		poll(&pollfd, 1, 20);
 	} else {
-		for (int before = handled; before == handled;)
+		while (before == handled)
 			syscall(SYS_getppid);
 		if (write(ends[1], "x", 1) != 1 || read(ends[0], &byte, 1) != 1)
 			err(1, "pipe");
