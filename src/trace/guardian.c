@@ -145,7 +145,7 @@ size_t guardian_watch(struct guardian *guardian, pid_t tgid, uint64_t started)
 
 void guardian_unwatch(struct guardian *guardian, size_t slot)
 {
-	if (slot == SIZE_MAX)
+	if (slot == SIZE_MAX || !guardian->wards)
 		return;
 	atomic_store(&guardian->wards->slots[slot].pid, 0);
 	atomic_store(&guardian->wards->slots[slot].started, guardian->spare);

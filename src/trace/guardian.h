@@ -29,7 +29,7 @@ int guardian_start(struct guardian *guardian, int listener, struct error *err);
 
 /* A process to kill; its slot. SIZE_MAX if there is no room: it is killed when it notifies. */
 size_t guardian_watch(struct guardian *guardian, pid_t tgid, uint64_t started);
-/* It is gone; nothing for SIZE_MAX. */
+/* It is gone; nothing for SIZE_MAX, or after guardian_end(). */
 void guardian_unwatch(struct guardian *guardian, size_t slot);
 
 /* Has it kill what is left of the workload, and waits for that. */
