@@ -30,6 +30,11 @@ static const struct {
 	  "the workload was recorded the slow way, in full" },
 	{ "own-filter",
 	  "a process installs seccomp filters itself: it was recorded the slow way, in full" },
+	{ "own-listener",
+	  "a process asked for a seccomp listener of its own, which it cannot have beside whittle's "
+	  "(--engine ptrace)" },
+	{ "own-refusals", "a process installs seccomp filters itself: calls that these refuse were "
+			  "not seen (--engine ptrace)" },
 	{ "ptrace-refused",
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "

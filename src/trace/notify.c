@@ -34,7 +34,7 @@ enum {
 };
 
 struct notify_calls {
-	int64_t execve, execveat, exit;
+	int64_t execve, execveat, exit, seccomp, prctl;
 };
 
 /* ---- one notification ---- */
@@ -139,9 +139,31 @@ static struct process *meet(struct trace *trace, pid_t tid)
 	return process;
 }
 
-/* Notes what the call will do to the thread or its process. */
-static void foresee(struct notify *notify, struct process *process, const struct event *entry)
+/*
+ * What its own filters refuse or trap outranks a notification (seccomp(2), "Return Value"): such
+ * calls are not seen. A listener of its own it cannot have beside whittle's.
+ */
+static void foresee_filter(struct trace *trace, const struct notify_calls *calls,
+			   const struct event *entry)
 {
+	struct event event = { .kind = EVENT_LIMITATION, .tid = entry->tid, .tgid = entry->tgid };
+	int64_t nr = (int64_t)entry->nr;
+
+	if (nr == calls->seccomp && (uint32_t)entry->args[0] == SECCOMP_SET_MODE_FILTER)
+		event.what = entry->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER ? "own-listener"
+									       : "own-refusals";
+	if (nr == calls->prctl && (uint32_t)entry->args[0] == PR_SET_SECCOMP &&
+	    entry->args[1] == SECCOMP_MODE_FILTER)
+		event.what = "own-refusals";
+	if (event.what)
+		trace_queue(trace, &event);
+}
+
+/* Notes what the call will do to the thread or its process. */
+static void foresee(struct trace *trace, struct process *process, const struct event *entry)
+{
+	struct notify *notify = trace->notify;
+
 	if (!entry->abi)
 		return;
 	const struct notify_calls *calls = &notify->calls[entry->abi - abis];
@@ -152,6 +174,7 @@ static void foresee(struct notify *notify, struct process *process, const struct
 	}
 	if (nr == calls->exit && entry->tid != entry->tgid)
 		notify->leaving = entry->tid;
+	foresee_filter(trace, calls, entry);
 }
 
 /* Queues the events of the notification that was received. */
@@ -170,7 +193,7 @@ static void handle(struct trace *trace)
 	if (!process)
 		return;
 	fill_entry(notify, process->tgid, &entry);
-	foresee(notify, process, &entry);
+	foresee(trace, process, &entry);
 	trace_queue(trace, &entry);
 }
 
@@ -190,6 +213,8 @@ static int reap(struct trace *trace, struct event *ret_event, struct error *err)
 		} else if (pid == notify->guardian.pid) {
 			if (guardian_start(&notify->guardian, notify->listener, err) < 0)
 				return -1;
+		} else if (pid == notify->witness.pid) {
+			notify->witness.pid = 0;
 		} else {
 			*ret_event = (struct event){
 				.kind = EVENT_CHILD, .tid = pid, .tgid = pid, .status = status
@@ -209,6 +234,25 @@ static int tick(struct trace *trace, struct event *ret_event, struct error *err)
 	processes_sweep(trace, true);
 	*ret_event = (struct event){ .kind = EVENT_TICK };
 	return 1;
+}
+
+/* The workload's main process got what the group got: 1 with EVENT_SIGNAL, else 0. */
+static int tell_signal(struct trace *trace, struct event *ret_event)
+{
+	int signal;
+	pid_t sender;
+
+	while (witness_next(&trace->notify->witness, &signal, &sender)) {
+		if (!trace->main_running || getpgid(trace->main_pid) != getpgrp())
+			continue;
+		*ret_event = (struct event){ .kind = EVENT_SIGNAL,
+					     .tid = trace->main_pid,
+					     .tgid = trace->main_pid,
+					     .signal = signal,
+					     .sender = sender };
+		return 1;
+	}
+	return 0;
 }
 
 /* ---- the loop ---- */
@@ -255,6 +299,7 @@ static int wait_for_more(struct trace *trace, struct event *ret_event, struct er
 	struct pollfd fds[] = {
 		{ .fd = notify->hung_up ? -1 : notify->listener, .events = POLLIN },
 		{ .fd = notify->deaths, .events = POLLIN },
+		{ .fd = notify->witness.socket, .events = POLLIN },
 	};
 	int ready = poll(fds, ARRAY_SIZE(fds), notify->main_late ? LATE : -1);
 
@@ -262,6 +307,8 @@ static int wait_for_more(struct trace *trace, struct event *ret_event, struct er
 		return tick(trace, ret_event, err);
 	if (ready < 0)
 		return fail(err, ERROR_SYSTEM, errno, "cannot wait for the workload");
+	if (fds[2].revents && tell_signal(trace, ret_event))
+		return 1;
 	/* An id that was given anew: its last owner is told to be gone first. */
 	if (fds[1].revents || notify->main_late)
 		processes_take_deaths(trace);
@@ -333,7 +380,9 @@ static void note_numbers(struct notify *notify)
 		notify->calls[i] =
 			(struct notify_calls){ .execve = abi_syscall_number(&abis[i], "execve"),
 					       .execveat = abi_syscall_number(&abis[i], "execveat"),
-					       .exit = abi_syscall_number(&abis[i], "exit") };
+					       .exit = abi_syscall_number(&abis[i], "exit"),
+					       .seccomp = abi_syscall_number(&abis[i], "seccomp"),
+					       .prctl = abi_syscall_number(&abis[i], "prctl") };
 }
 
 /* Half of the descriptors that whittle may have are for its other work. */
@@ -404,13 +453,13 @@ static int run_to_image(struct trace *trace, const struct launch *launch,
 		if (process->exec_tid && proc_image(trace->main_pid) != process->image)
 			break;
 		process->exec_tid = 0;
-		foresee(notify, process, &entry);
+		foresee(trace, process, &entry);
 		call = entry;
 		answer(notify);
 	}
 	trace_queue(trace, &call);
 	check_exec(trace, process, trace->main_pid);
-	foresee(notify, process, &entry);
+	foresee(trace, process, &entry);
 	trace_queue(trace, &entry);
 	return 0;
 }
@@ -430,7 +479,8 @@ static int follow(struct trace *trace, const struct listener_plan *listener,
 		return -1;
 	if (got == 0)
 		return launcher_failed(trace, launch, plan, err);
-	if (guardian_start(&notify->guardian, notify->listener, err) < 0)
+	if (guardian_start(&notify->guardian, notify->listener, err) < 0 ||
+	    witness_start(&notify->witness, err) < 0)
 		return -1;
 	struct process *process = process_add(trace, launch->pid);
 	if (process->pidfd < 0)
@@ -449,7 +499,7 @@ static int notify_start(struct trace *trace, const char *path, char *const argv[
 	struct launch launch;
 
 	trace->notify = notify;
-	notify->listener = notify->deaths = notify->guardian.lifeline = -1;
+	notify->listener = notify->deaths = notify->guardian.lifeline = notify->witness.socket = -1;
 	notify->pidfds_max = pidfds_max();
 	notify->filtered = trace->options->known_count > 0;
 	note_numbers(notify);
@@ -477,6 +527,7 @@ static void notify_release(struct trace *trace)
 			continue;
 	}
 	guardian_end(&notify->guardian);
+	witness_end(&notify->witness);
 	processes_release(trace);
 	auto_close(&notify->listener);
 	auto_close(&notify->deaths);

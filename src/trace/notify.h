@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <trace/engine.h>
 #include <trace/guardian.h>
+#include <trace/witness.h>
 
 struct process {
 	pid_t tgid;
@@ -39,6 +40,7 @@ struct notify {
 	bool main_reaped; /* its status is known */
 	bool main_late;   /* it is gone, but its parent may not wait for it yet */
 	struct guardian guardian;
+	struct witness witness;
 };
 
 /* The process of that id, if it is known. */
