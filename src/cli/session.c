@@ -319,7 +319,8 @@ int session_run(const struct record_options *options, const char *path, char **a
 	if (trace_start(path, argv, &how, &session.trace, err) < 0)
 		return -1;
 	session.begun = now();
-	session.observer = observer_new(&sink, options->stacks ? OBSERVE_STACKS : 0);
+	session.observer = observer_new(&sink, OBSERVE_CAPS | OBSERVE_PATHS |
+						       (options->stacks ? OBSERVE_STACKS : 0));
 	signals_catch();
 	int result = loop(&session, err);
 	if (result < 0)

@@ -42,6 +42,12 @@ const char *const access_words[] = {
 	[ACCESS_CHDIR] = "chdir",
 };
 
+/* An access that no policy mediates: a fact only with OBSERVE_STAT. */
+static bool is_look(enum access access)
+{
+	return access == ACCESS_STAT || access == ACCESS_CHDIR;
+}
+
 /* ---- operands ---- */
 
 #ifndef FSPICK_SYMLINK_NOFOLLOW
@@ -196,9 +202,10 @@ const struct path *operand_path(struct observer *observer, struct thread *thread
 	 * by another process; no rule depends on it.
 	 */
 	enum access access = thread->row->access;
-	if (access == ACCESS_STAT || access == ACCESS_CHDIR)
-		emit_limitation(observer, "unresolved-stat");
-	else if (!thread->guarded)
+	if (is_look(access)) {
+		if (observer->flags & OBSERVE_STAT)
+			emit_limitation(observer, "unresolved-stat");
+	} else if (!thread->guarded)
 		emit_loss(observer, "unreadable-path");
 	return NULL;
 }
@@ -228,6 +235,8 @@ void emit_path(struct observer *observer, struct thread *thread, const char *nam
 		[OWNER_UNKNOWN] = "unknown",
 	};
 
+	if (is_look(access) && !(observer->flags & OBSERVE_STAT))
+		return;
 	AUTO_FREE char *shape = temporary_name(observer, name);
 	AUTO_FREE char *target_shape = temporary_name(observer, target);
 
@@ -270,12 +279,25 @@ static void emit_row(struct observer *observer, struct thread *thread, const str
 	emit_path(observer, thread, path->name, access, owner, NULL);
 }
 
+/*
+ * May the name of a file that was only looked at lead to another process, which is a fact of
+ * ptrace (proc_accessed())? Names that are relative to /proc are not followed but for links that
+ * are read.
+ */
+static bool may_meet_process(const struct thread *thread, bool link)
+{
+	return link || thread->operands[0].walked ||
+	       strncmp(buf_text(&thread->operands[0].string), "/proc/", 6) == 0;
+}
+
 void path_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	enum access access = thread->row->access;
-	bool mediated = access != ACCESS_STAT && access != ACCESS_CHDIR;
+	bool link = strncmp(thread->row->name, "readlink", 8) == 0;
 
-	if (!(mediated ? outcome->checked : outcome->ok) || !thread->operand_count)
+	if (!(is_look(access) ? outcome->ok : outcome->checked) || !thread->operand_count)
+		return;
+	if (is_look(access) && !(observer->flags & OBSERVE_STAT) && !may_meet_process(thread, link))
 		return;
 	/* fstat(3) as newfstatat(fd, "", AT_EMPTY_PATH): no name was looked up. */
 	if (access == ACCESS_STAT && !thread->operands[0].string.length &&
@@ -287,12 +309,13 @@ void path_leave(struct observer *observer, struct thread *thread, const struct o
 	if (!path)
 		return;
 	emit_row(observer, thread, path, access);
-	proc_accessed(observer, thread, path, strncmp(thread->row->name, "readlink", 8) == 0);
+	proc_accessed(observer, thread, path, link);
 }
 
 void fd_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (!outcome->checked)
+	if (!outcome->checked ||
+	    (is_look(thread->row->access) && !(observer->flags & OBSERVE_STAT)))
 		return;
 	const struct path *path = operand_path(observer, thread, 0);
 	if (path)
@@ -392,7 +415,7 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 	if (thread->value & O_PATH)
 		seen.process = 0;                   /* nothing was opened */
 	else if (path->special == makedev(10, 229)) /* FUSE_MINOR, include/linux/miscdevice.h */
-		observer->serves_files = true;
+		set_once(observer, &observer->serves_files);
 	proc_accessed(observer, thread, &seen, false);
 }
 
@@ -405,10 +428,12 @@ void open_leave(struct observer *observer, struct thread *thread, const struct o
 
 	if (!outcome->checked)
 		return;
-	if (!outcome->ok) {
+	if (!outcome->ok || outcome->assumed) {
 		const struct path *named = operand_path(observer, thread, 0);
 
-		if (named && thread->operand_count)
+		if (named && outcome->assumed)
+			opened(observer, thread, named, named->linked);
+		else if (named)
 			emit_open(observer, thread, named);
 		return;
 	}

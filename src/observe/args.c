@@ -29,45 +29,45 @@ const struct syscall_desc *syscall_desc_find(const char *name)
 }
 
 const struct topic_desc topic_descs[TOPICS] = {
-	[TOPIC_ACCEPT] = { NULL, accept_leave },
-	[TOPIC_BIND] = { address_enter, bind_leave },
-	[TOPIC_CHROOT] = { NULL, chroot_leave },
-	[TOPIC_CLONE] = { NULL, clone_leave },
-	[TOPIC_CLONE3] = { clone3_enter, clone3_leave },
-	[TOPIC_CONNECT] = { address_enter, connect_leave },
-	[TOPIC_CREATE] = { NULL, create_leave },
-	[TOPIC_EXEC] = { NULL, exec_leave },
-	[TOPIC_FCNTL] = { fcntl_enter, fcntl_leave },
-	[TOPIC_FD] = { NULL, fd_leave },
-	[TOPIC_FLOCK] = { NULL, flock_leave },
-	[TOPIC_FSOPEN] = { mount_enter, mount_leave },
-	[TOPIC_KILL] = { kill_enter, kill_leave },
-	[TOPIC_KILL_PIDFD] = { kill_enter, kill_leave },
-	[TOPIC_KILL_THREAD] = { kill_enter, kill_leave },
-	[TOPIC_LINK] = { NULL, link_leave },
-	[TOPIC_LISTEN] = { NULL, listen_leave },
-	[TOPIC_MMAP] = { NULL, mmap_leave },
-	[TOPIC_MOUNT] = { mount_enter, mount_leave },
-	[TOPIC_MOUNT_FD] = { NULL, mount_fd_leave },
-	[TOPIC_MOUNT_PATH] = { NULL, mount_path_leave },
-	[TOPIC_MOVE_MOUNT] = { NULL, move_mount_leave },
-	[TOPIC_MPROTECT] = { NULL, mprotect_leave },
-	[TOPIC_OPEN] = { open_enter, open_leave },
-	[TOPIC_PATH] = { NULL, path_leave },
-	[TOPIC_PIVOT_ROOT] = { NULL, pivot_root_leave },
-	[TOPIC_PRCTL] = { NULL, prctl_leave },
-	[TOPIC_PTRACE] = { ptrace_enter, ptrace_leave },
-	[TOPIC_PTRACE_PID] = { ptrace_enter, ptrace_leave },
-	[TOPIC_PTRACE_PIDFD] = { ptrace_enter, ptrace_leave },
-	[TOPIC_RENAME] = { NULL, rename_leave },
-	[TOPIC_SENDMMSG] = { NULL, sendmmsg_leave },
-	[TOPIC_SENDMSG] = { sendmsg_enter, sendmsg_leave },
-	[TOPIC_SENDTO] = { address_enter, sendmsg_leave },
-	[TOPIC_SETNS] = { setns_enter, setns_leave },
-	[TOPIC_SOCKET] = { NULL, socket_leave },
-	[TOPIC_UMOUNT] = { NULL, umount_leave },
-	[TOPIC_UNSHARE] = { NULL, unshare_leave },
-	[TOPIC_URING] = { NULL, uring_leave },
+	[TOPIC_ACCEPT] = { TOPIC_EARLY, NULL, accept_leave },
+	[TOPIC_BIND] = { TOPIC_ALWAYS, address_enter, bind_leave },
+	[TOPIC_CHROOT] = { 0, NULL, chroot_leave },
+	[TOPIC_CLONE] = { 0, NULL, clone_leave },
+	[TOPIC_CLONE3] = { TOPIC_ALWAYS, clone3_enter, clone3_leave },
+	[TOPIC_CONNECT] = { TOPIC_EARLY, address_enter, connect_leave },
+	[TOPIC_CREATE] = { TOPIC_EARLY, NULL, create_leave },
+	[TOPIC_EXEC] = { TOPIC_ALWAYS, NULL, exec_leave },
+	[TOPIC_FCNTL] = { TOPIC_EARLY, fcntl_enter, fcntl_leave },
+	[TOPIC_FD] = { TOPIC_EARLY, NULL, fd_leave },
+	[TOPIC_FLOCK] = { TOPIC_EARLY, NULL, flock_leave },
+	[TOPIC_FSOPEN] = { TOPIC_ALWAYS, mount_enter, mount_leave },
+	[TOPIC_KILL] = { TOPIC_EARLY, kill_enter, kill_leave },
+	[TOPIC_KILL_PIDFD] = { TOPIC_EARLY, kill_enter, kill_leave },
+	[TOPIC_KILL_THREAD] = { TOPIC_EARLY, kill_enter, kill_leave },
+	[TOPIC_LINK] = { TOPIC_EARLY, NULL, link_leave },
+	[TOPIC_LISTEN] = { TOPIC_ALWAYS, NULL, listen_leave },
+	[TOPIC_MMAP] = { TOPIC_EARLY, NULL, mmap_leave },
+	[TOPIC_MOUNT] = { TOPIC_ALWAYS, mount_enter, mount_leave },
+	[TOPIC_MOUNT_FD] = { 0, NULL, mount_fd_leave },
+	[TOPIC_MOUNT_PATH] = { 0, NULL, mount_path_leave },
+	[TOPIC_MOVE_MOUNT] = { 0, NULL, move_mount_leave },
+	[TOPIC_MPROTECT] = { TOPIC_EARLY, NULL, mprotect_leave },
+	[TOPIC_OPEN] = { TOPIC_EARLY, open_enter, open_leave },
+	[TOPIC_PATH] = { TOPIC_EARLY, NULL, path_leave },
+	[TOPIC_PIVOT_ROOT] = { 0, NULL, pivot_root_leave },
+	[TOPIC_PRCTL] = { 0, NULL, prctl_leave },
+	[TOPIC_PTRACE] = { TOPIC_ALWAYS, ptrace_enter, ptrace_leave },
+	[TOPIC_PTRACE_PID] = { 0, ptrace_enter, ptrace_leave },
+	[TOPIC_PTRACE_PIDFD] = { 0, ptrace_enter, ptrace_leave },
+	[TOPIC_RENAME] = { TOPIC_EARLY, NULL, rename_leave },
+	[TOPIC_SENDMMSG] = { TOPIC_EARLY, NULL, sendmmsg_leave },
+	[TOPIC_SENDMSG] = { TOPIC_EARLY, sendmsg_enter, sendmsg_leave },
+	[TOPIC_SENDTO] = { TOPIC_EARLY, address_enter, sendmsg_leave },
+	[TOPIC_SETNS] = { 0, setns_enter, setns_leave },
+	[TOPIC_SOCKET] = { TOPIC_ALWAYS | TOPIC_EARLY, NULL, socket_leave },
+	[TOPIC_UMOUNT] = { 0, NULL, umount_leave },
+	[TOPIC_UNSHARE] = { 0, NULL, unshare_leave },
+	[TOPIC_URING] = { TOPIC_ALWAYS, NULL, uring_leave },
 };
 
 int args_index(const struct syscall_desc *row, enum arg_kind kind)
@@ -202,8 +202,6 @@ void args_unwrap(struct thread *thread)
 
 /* ---- argument facts ---- */
 
-#define VALUES_MAX 64 /* distinct ones of an argument; behind that, "many" */
-
 struct argument_key {
 	const struct known_call *known;
 	const struct program *program;
@@ -223,9 +221,11 @@ struct seen_argument {
  * The kernel looks at all 64 bits of these only (SYSCALL_DEFINEn's parameter is a long); of all
  * others it takes an int.
  */
-static bool is_long(enum arg_kind kind)
+uint64_t args_mask(enum arg_kind kind)
 {
-	return kind == ARG_UNSHARE_FLAGS || kind == ARG_PROT || kind == ARG_PTRACE_REQUEST;
+	bool is_long = kind == ARG_UNSHARE_FLAGS || kind == ARG_PROT || kind == ARG_PTRACE_REQUEST;
+
+	return is_long ? UINT64_MAX : UINT32_MAX;
 }
 
 static struct seen_argument *seen_argument(struct observer *observer,
@@ -242,8 +242,7 @@ static struct seen_argument *seen_argument(struct observer *observer,
 	return seen;
 }
 
-void args_record_value(struct observer *observer, struct thread *thread, const char *index,
-		       uint64_t value)
+static struct argument_key make_key(const struct thread *thread, const char *index)
 {
 	struct argument_key key;
 
@@ -251,6 +250,14 @@ void args_record_value(struct observer *observer, struct thread *thread, const c
 	key.known = thread->known;
 	key.program = thread->process->program;
 	snprintf(key.index, sizeof(key.index), "%s", index);
+	return key;
+}
+
+void args_record_value(struct observer *observer, struct thread *thread, const char *index,
+		       uint64_t value)
+{
+	struct argument_key key = make_key(thread, index);
+
 	key.is_total = true;
 	struct seen_argument *total = seen_argument(observer, &key, true);
 	key.is_total = false;
@@ -264,20 +271,45 @@ void args_record_value(struct observer *observer, struct thread *thread, const c
 		  seen ? seen->text : "many", thread_program(thread));
 }
 
+static const char *const indexes[ARGS] = { "0", "1", "2", "3", "4", "5" };
+
+/* Is the value of that argument a fact? */
+static bool is_fact(const struct syscall_desc *row, int index)
+{
+	return row->args[index] >= ARG_FAMILY;
+}
+
+static uint64_t fact_value(const struct thread *thread, int index)
+{
+	return thread->raw[index] & args_mask((enum arg_kind)thread->known->row->args[index]);
+}
+
 void args_record(struct observer *observer, struct thread *thread)
 {
 	const struct syscall_desc *row = thread->known->row;
-	static const char *const indexes[ARGS] = { "0", "1", "2", "3", "4", "5" };
 
 	if (args_in_memory(thread->abi, row))
 		return;
-	for (int i = 0; i < ARGS && row->args[i]; i++) {
-		if (row->args[i] < ARG_FAMILY)
+	for (int i = 0; i < ARGS && row->args[i]; i++)
+		if (is_fact(row, i))
+			args_record_value(observer, thread, indexes[i], fact_value(thread, i));
+}
+
+bool args_known(struct observer *observer, struct thread *thread)
+{
+	const struct syscall_desc *row = thread->known->row;
+
+	for (int i = 0; i < ARGS && row->args[i] && !args_in_memory(thread->abi, row); i++) {
+		struct argument_key key = make_key(thread, indexes[i]);
+
+		if (!is_fact(row, i))
 			continue;
-		args_record_value(observer, thread, indexes[i],
-				  is_long(row->args[i]) ? thread->raw[i]
-							: (uint32_t)thread->raw[i]);
+		key.value = fact_value(thread, i);
+		const struct seen_argument *seen = seen_argument(observer, &key, false);
+		if (!seen || !seen->text[0])
+			return false;
 	}
+	return true;
 }
 
 void args_forget(struct observer *observer)

@@ -366,6 +366,23 @@ static int compare_always(const void *key, const void *element)
 	return strcmp(key, ((const struct always_row *)element)->name);
 }
 
+static const struct rule_row *find_rule(const char *name)
+{
+	return bsearch(name, capable_rules, capable_rule_count, sizeof *capable_rules,
+		       compare_rule);
+}
+
+static const struct always_row *find_always(const char *name)
+{
+	return bsearch(name, capable_always, capable_always_count, sizeof *capable_always,
+		       compare_always);
+}
+
+bool capable_has_rule(const char *name)
+{
+	return find_rule(name) || find_always(name);
+}
+
 size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_MAX])
 {
 	struct needs found = { call, needs, 0 };
@@ -377,12 +394,10 @@ size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_
 		return found.count;
 	}
 	need_searches(&found);
-	rule = bsearch(call->name, capable_rules, capable_rule_count, sizeof *capable_rules,
-		       compare_rule);
+	rule = find_rule(call->name);
 	if (rule)
 		rule->rule(&found);
-	row = bsearch(call->name, capable_always, capable_always_count, sizeof *capable_always,
-		      compare_always);
+	row = find_always(call->name);
 	if (row)
 		need_add(&found, capable_parse(row->capabilities),
 			 call->path_count ? call->paths[call->path_count - 1].name : NULL);

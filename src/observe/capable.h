@@ -49,6 +49,14 @@ struct capable_need {
 size_t capable_needs(const struct call *call, struct capable_need needs[CAPABLE_MAX]);
 void capable_release(struct capable_need *needs, size_t count);
 
+/* ---- what can be told without a look at the thread: no means that no rule speaks of it ---- */
+
+/* Has the call of that name a rule, beside the search of directories? */
+bool capable_has_rule(const char *name);
+bool capable_asks_ioctl(uint32_t request);
+bool capable_asks_option(int level, int option); /* of setsockopt(2) */
+bool capable_asks_socket(int family, int type);  /* type without flags */
+
 /* "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE" for a mask; weaker ones first. */
 void capable_names(uint64_t any_of, struct buf *out);
 

@@ -140,11 +140,35 @@ static void need_file_flags(struct needs *needs, bool extended)
 		need_add(needs, CAP_BIT(CAP_LINUX_IMMUTABLE), path.name);
 }
 
+static const struct ioctl_row *find_request(uint32_t request)
+{
+	return bsearch(&request, requests, ARRAY_SIZE(requests), sizeof *requests, compare_request);
+}
+
+static bool is_device_mapper(uint32_t request)
+{
+	return request >> 8 == 0xc138fd || (request >> 8 & 0xff) == 0xfd;
+}
+
+static bool is_terminal(uint32_t request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(terminals); i++)
+		if (request == terminals[i])
+			return true;
+	return false;
+}
+
+bool capable_asks_ioctl(uint32_t request)
+{
+	return find_request(request) || is_device_mapper(request) || is_terminal(request) ||
+	       request == FS_IOC_SETFLAGS || request == FS_IOC32_SETFLAGS ||
+	       request == FS_IOC_FSSETXATTR;
+}
+
 void rule_ioctl(struct needs *needs)
 {
 	uint32_t request = call_u32(needs->call, 1);
-	const struct ioctl_row *row = bsearch(&request, requests, ARRAY_SIZE(requests),
-					      sizeof *requests, compare_request);
+	const struct ioctl_row *row = find_request(request);
 
 	if (row) {
 		need_add(needs, row->any_of, row->name);
@@ -154,9 +178,8 @@ void rule_ioctl(struct needs *needs)
 		need_file_flags(needs, false);
 	else if (request == FS_IOC_FSSETXATTR)
 		need_file_flags(needs, true);
-	else if (request >> 8 == 0xc138fd || (request >> 8 & 0xff) == 0xfd)
+	else if (is_device_mapper(request))
 		need_add(needs, SYS_ADMIN, "device mapper"); /* ctl_ioctl() in drivers/md */
-	for (size_t i = 0; i < ARRAY_SIZE(terminals); i++)
-		if (request == terminals[i])
-			need_terminal(needs, request);
+	if (is_terminal(request))
+		need_terminal(needs, request);
 }

@@ -19,29 +19,40 @@
 
 /* inet_create(), inet6_create(), packet_create(), pfkey_create(), ...: who may have such a socket.
  */
+static const struct {
+	int family, type; /* -1: any */
+	uint64_t any_of;
+	const char *object;
+} sockets[] = {
+	{ AF_INET, SOCK_RAW, CAP_BIT(CAP_NET_RAW), "raw socket" },
+	{ AF_INET6, SOCK_RAW, CAP_BIT(CAP_NET_RAW), "raw socket" },
+	{ AF_PACKET, -1, CAP_BIT(CAP_NET_RAW), "packet socket" },
+	{ AF_XDP, -1, CAP_BIT(CAP_NET_RAW), "link-layer socket" },
+	{ AF_LLC, -1, CAP_BIT(CAP_NET_RAW), "link-layer socket" },
+	{ AF_KEY, -1, CAP_BIT(CAP_NET_ADMIN), "key management socket" },
+};
+
+static bool is_socket(size_t row, int family, int type)
+{
+	return sockets[row].family == family &&
+	       (sockets[row].type < 0 || sockets[row].type == type);
+}
+
+bool capable_asks_socket(int family, int type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
+		if (is_socket(i, family, type & 0xf))
+			return true;
+	return false;
+}
+
 void rule_socket(struct needs *needs)
 {
-	int type = call_int(needs->call, 1) & 0xf;
+	int family = call_int(needs->call, 0), type = call_int(needs->call, 1) & 0xf;
 
-	switch (call_int(needs->call, 0)) {
-	case AF_INET:
-	case AF_INET6:
-		if (type == SOCK_RAW)
-			need_add(needs, CAP_BIT(CAP_NET_RAW), "raw socket");
-		return;
-	case AF_PACKET:
-		need_add(needs, CAP_BIT(CAP_NET_RAW), "packet socket");
-		return;
-	case AF_XDP:
-	case AF_LLC:
-		need_add(needs, CAP_BIT(CAP_NET_RAW), "link-layer socket");
-		return;
-	case AF_KEY:
-		need_add(needs, CAP_BIT(CAP_NET_ADMIN), "key management socket");
-		return;
-	default:
-		return;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
+		if (is_socket(i, family, type))
+			need_add(needs, sockets[i].any_of, sockets[i].object);
 }
 
 /* Reads a socket address; false if there is none. *ret_length is at least that of the family. */
@@ -176,6 +187,14 @@ static const struct option_row options[] = {
 	{ IPPROTO_IPV6, IPV6_DSTOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_DSTOPTS" },
 	{ IPPROTO_TCP, TCP_REPAIR, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "TCP_REPAIR" },
 };
+
+bool capable_asks_option(int level, int option)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].level == level && options[i].name == option)
+			return true;
+	return false;
+}
 
 void rule_setsockopt(struct needs *needs)
 {

@@ -358,7 +358,7 @@ void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	emit_exec(observer, thread, by, &exe);
 	refresh_program(thread, &exe);
 	emit_fact(observer, FACT_PROGRAM, program->name, program->loader, program->privilege,
-		  "complete");
+		  thread->process->filtered || observer->taught ? "incomplete" : "complete");
 	if (!observer->privileged && lost_privilege(thread, &exe, before))
 		emit_limitation(observer, "set-id-ignored");
 }
@@ -368,7 +368,7 @@ void exec_leave(struct observer *observer, struct thread *thread, const struct o
 {
 	const struct path *path;
 
-	if (!outcome->checked || !thread->operand_count)
+	if (!outcome->checked || !thread->operand_count || !(observer->flags & OBSERVE_PATHS))
 		return;
 	path = operand_path(observer, thread, 0);
 	if (path)

@@ -153,6 +153,11 @@ void mount_leave(struct observer *observer, struct thread *thread, const struct 
 
 	if (!outcome->ok)
 		return;
+	if (!(observer->flags & OBSERVE_PATHS)) { /* then nobody sees /dev/fuse being opened */
+		if (strncmp(buf_text(&thread->text), "fuse", 4) == 0)
+			set_once(observer, &observer->serves_files);
+		return;
+	}
 	if (thread->row->topic == TOPIC_FSOPEN) {
 		emit_mount(observer, thread, "fsopen", NULL, NULL, NULL);
 		return;

@@ -1,5 +1,6 @@
 /* Events -> facts: the state of threads and processes, and what each call leaves behind. */
-#include <observe/observe.h>
+#include <observe/early.h>
+#include <observe/known.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,51 +8,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-
-/* A syscall fact that was built once; later ones are counted through it. */
-struct seen_key {
-	const struct known_call *known;
-	const struct program *program;
-	int64_t result;   /* 0 or -errno */
-	const char *word; /* constant, instead of a result */
-};
-
-struct seen_call {
-	struct seen_key key;
-	char *result;
-	struct fact fact;
-	UT_hash_handle hh;
-};
-
-struct site_key {
-	const struct known_call *known;
-	const struct program *program;
-};
-
-struct seen_site {
-	struct site_key key;
-	UT_hash_handle hh;
-};
-
-/* ---- facts ---- */
-
-void emit_fields(struct observer *observer, struct fact *fact)
-{
-	for (size_t i = 0; i < FACT_FIELDS; i++)
-		if (!fact->field[i])
-			fact->field[i] = "";
-	observer->sink->fact(observer->sink->context, fact);
-}
-
-void emit_loss(struct observer *observer, const char *kind)
-{
-	observer->sink->loss(observer->sink->context, kind);
-}
-
-void emit_limitation(struct observer *observer, const char *kind)
-{
-	observer->sink->limitation(observer->sink->context, kind);
-}
 
 /* ---- programs, processes, threads ---- */
 
@@ -154,6 +110,7 @@ static void thread_remove(struct observer *observer, struct thread *thread)
 	if (observer->stacks)
 		stacks_forget(observer->stacks, process->tgid);
 	HASH_DEL(observer->processes, process);
+	value_set_release(&process->accepts);
 	free(process);
 }
 
@@ -167,94 +124,40 @@ const struct creds *thread_creds(struct thread *thread)
 
 /* ---- calls ---- */
 
-static struct known_call *known_call(struct observer *observer, const struct event *event)
-{
-	struct known_call *known, *fresh;
-	AUTO_BUF struct buf name = BUF_INIT;
-	__typeof__(known->key) key;
-
-	memset(&key, 0, sizeof(key));
-	key.abi = event->abi;
-	key.nr = event->nr;
-	HASH_FIND(hh, observer->calls, &key, sizeof(key), known);
-	if (known)
-		return known;
-	fresh = xcalloc(1, sizeof(*fresh));
-	fresh->key = key;
-	if (!abi_syscall_name(event->abi, event->nr, &name))
-		emit_limitation(observer, "unknown-syscall");
-	fresh->row = syscall_desc_find(name.data);
-	if (!fresh->row && name.data[0] != '#')
-		emit_limitation(observer, "undecoded-syscall");
-	fresh->name = buf_steal(&name);
-	HASH_ADD(hh, observer->calls, key, sizeof(key), fresh);
-	return fresh;
-}
-
-/* Counts the call: word (a constant) instead of the result's name if given. */
-static void record_call(struct observer *observer, struct thread *thread, int64_t result,
-			const char *word)
-{
-	struct seen_call *seen;
-	struct seen_key key;
-	AUTO_BUF struct buf text = BUF_INIT;
-
-	memset(&key, 0, sizeof(key));
-	key.known = thread->known;
-	key.program = thread->process->program;
-	key.result = word || args_outcome(result).ok ? 0 : result;
-	key.word = word;
-	HASH_FIND(hh, observer->seen_calls, &key, sizeof(key), seen);
-	if (!seen) {
-		seen = xcalloc(1, sizeof(*seen));
-		seen->key = key;
-		if (word)
-			buf_adds(&text, word);
-		else
-			args_result_name(key.result, &text);
-		seen->result = buf_steal(&text);
-		seen->fact = (struct fact){ .kind = FACT_SYSCALL,
-					    .field = { thread->abi->name, thread->known->name,
-						       thread_program(thread), seen->result, "", "",
-						       "" } };
-		HASH_ADD(hh, observer->seen_calls, key, sizeof(key), seen);
-	}
-	observer->sink->fact(observer->sink->context, &seen->fact);
-}
-
-static void record_site(struct observer *observer, struct thread *thread, uint64_t ip)
-{
-	struct seen_site *seen;
-	struct site_key key;
-	AUTO_BUF struct buf frames = BUF_INIT;
-
-	memset(&key, 0, sizeof(key));
-	key.known = thread->known;
-	key.program = thread->process->program;
-	HASH_FIND(hh, observer->seen_sites, &key, sizeof(key), seen);
-	if (seen)
-		return;
-	seen = xcalloc(1, sizeof(*seen));
-	seen->key = key;
-	HASH_ADD(hh, observer->seen_sites, key, sizeof(key), seen);
-	stacks_unwind(observer->stacks, thread->process->tgid, thread->tid, thread->abi, ip,
-		      &frames);
-	emit_fact(observer, FACT_SITE, thread->abi->name, thread->known->name,
-		  thread_program(thread), buf_text(&frames));
-}
-
 static const struct topic_desc *topic_of(const struct thread *thread)
 {
 	return &topic_descs[thread->row ? thread->row->topic : TOPIC_NONE];
 }
 
-/* Would the call be looked at by the names in it? */
-static bool needs_names(const struct thread *thread)
+bool topic_wanted(const struct observer *observer, const struct syscall_desc *row)
 {
-	for (int i = 0; i < ARGS; i++)
+	return (observer->flags & OBSERVE_PATHS) || (topic_descs[row->topic].flags & TOPIC_ALWAYS);
+}
+
+/* Are the rules of capabilities asked? */
+static bool privilege_wanted(const struct observer *observer, const struct thread *thread)
+{
+	return (observer->flags & OBSERVE_CAPS) && (thread->row->flags & CAPS);
+}
+
+/* Does the topic of the call want to know where its names lead? */
+static bool topic_wants_names(const struct observer *observer, const struct syscall_desc *row)
+{
+	bool looks = row->access == ACCESS_STAT || row->access == ACCESS_CHDIR;
+
+	return topic_wanted(observer, row) && (!looks || observer->flags & OBSERVE_STAT);
+}
+
+/* Would the call be looked at by the names in it? */
+static bool needs_names(const struct observer *observer, const struct thread *thread)
+{
+	bool wanted =
+		privilege_wanted(observer, thread) || topic_wants_names(observer, thread->row);
+
+	for (int i = 0; i < ARGS && wanted; i++)
 		if (thread->row->args[i] >= ARG_PATH && thread->row->args[i] <= ARG_PATH_OR_NULL)
 			return true;
-	return (thread->row->flags & CAPS) && !privilege_is_plain(thread);
+	return privilege_wanted(observer, thread) && !privilege_is_plain(thread);
 }
 
 /* Reads what the decoders need before the call has an effect. */
@@ -264,48 +167,21 @@ static void decode_entry(struct observer *observer, struct thread *thread)
 
 	args_normalise(thread);
 	args_unwrap(thread);
-	if (thread->guarded && needs_names(thread))
+	topic = topic_of(thread);
+	bool privilege = privilege_wanted(observer, thread);
+	bool asked = thread->row->topic != TOPIC_NONE && topic_wanted(observer, thread->row);
+	if (thread->guarded && needs_names(observer, thread))
 		emit_loss(observer, "served-files");
-	if (thread->row->topic == TOPIC_NONE && !(thread->row->flags & CAPS))
+	if (!asked && !privilege)
 		return;
 	operands_read(thread);
-	topic = topic_of(thread);
-	if (topic->enter)
+	/* how an open follows links is for the rules too */
+	if (topic->enter && (asked || thread->row->topic == TOPIC_OPEN))
 		topic->enter(observer, thread);
-	if (thread->row->flags & ON_ENTRY)
+	if (thread->row->flags & ON_ENTRY && topic_wants_names(observer, thread->row))
 		operands_walk_all(thread);
-	if (thread->row->flags & CAPS)
+	if (privilege)
 		privilege_enter(thread);
-}
-
-static void on_entry(struct observer *observer, const struct event *event)
-{
-	if (!event->abi) {
-		if (observer->started)
-			emit_loss(observer, "unknown-abi");
-		return;
-	}
-	struct thread *thread = thread_get(observer, event->tid, event->tgid, NULL);
-	if (thread->in_call) /* its result was never reported */
-		call_end(thread);
-	thread->in_call = true;
-	thread->abi = event->abi;
-	thread->known = known_call(observer, event);
-	thread->row = thread->known->row;
-	memcpy(thread->raw, event->args, sizeof(thread->raw));
-	if (!observer->started)
-		return;
-	thread->guarded = observer->serves_files;
-	if (observer->stacks && !thread->guarded)
-		record_site(observer, thread, event->ip);
-	if (!thread->row)
-		return;
-	if (thread->row->flags & NO_RESULT) {
-		record_call(observer, thread, 0, "none");
-		call_end(thread);
-		return;
-	}
-	decode_entry(observer, thread);
 }
 
 /* Lets the decoders speak of a call that ended, and forgets it. */
@@ -316,9 +192,9 @@ static void finish_call(struct observer *observer, struct thread *thread,
 
 	if (thread->row) {
 		args_record(observer, thread);
-		if (topic->leave)
+		if (topic->leave && topic_wanted(observer, thread->row))
 			topic->leave(observer, thread, outcome);
-		if ((thread->row->flags & CAPS) && !outcome->unknown)
+		if (privilege_wanted(observer, thread) && !outcome->unknown)
 			privilege_leave(observer, thread, outcome->value);
 		if (thread->row->flags & CREDS)
 			thread->creds_known = false;
@@ -326,19 +202,116 @@ static void finish_call(struct observer *observer, struct thread *thread,
 	call_end(thread);
 }
 
-static void on_result(struct observer *observer, const struct event *event)
+/* Ends the call at its entry if its result is not needed, or will not come. */
+static unsigned int finish_early(struct observer *observer, struct thread *thread)
+{
+	struct outcome outcome = { .ok = true, .checked = true, .assumed = true };
+
+	if (thread->result_mode == RESULT_OPTIONAL && thread->row) {
+		if (!early_is_known(observer, thread, &outcome))
+			return 0;
+		record_call(observer, thread, outcome.value, NULL);
+		finish_call(observer, thread, &outcome);
+		return OBSERVE_SKIP_RESULT;
+	}
+	/* A new image, or the next call, tells how an execve(2) ended. */
+	if (thread->result_mode != RESULT_NEVER ||
+	    (thread->row && thread->row->topic == TOPIC_EXEC))
+		return 0;
+	int failure = thread->row ? early_failure(thread) : 0;
+	if (failure)
+		outcome = args_outcome(-failure);
+	record_call(observer, thread, 0, "unknown");
+	finish_call(observer, thread, &outcome);
+	return 0;
+}
+
+static void abandon_call(struct observer *observer, struct thread *thread);
+
+static struct thread *enter_call(struct observer *observer, const struct event *event)
+{
+	struct thread *thread = thread_get(observer, event->tid, event->tgid, NULL);
+
+	if (thread->in_call) { /* its result was never reported */
+		if (thread->result_mode == RESULT_NEVER)
+			abandon_call(observer, thread);
+		call_end(thread);
+	}
+	thread->in_call = true;
+	thread->result_mode = event->result_mode;
+	thread->abi = event->abi;
+	thread->known = call_of_number(observer, event->abi, event->nr);
+	thread->row = thread->known->row;
+	memcpy(thread->raw, event->args, sizeof(thread->raw));
+	return thread;
+}
+
+static unsigned int on_entry(struct observer *observer, const struct event *event)
+{
+	if (!event->abi) {
+		if (observer->started)
+			emit_loss(observer, "unknown-abi");
+		return 0;
+	}
+	struct thread *thread = enter_call(observer, event);
+	if (!observer->started)
+		return 0;
+	thread->guarded = observer->serves_files;
+	if (observer->stacks && !thread->guarded)
+		record_site(observer, thread, event->ip);
+	if (thread->row && thread->row->flags & NO_RESULT) {
+		record_call(observer, thread, 0, "none");
+		known_learn(observer, thread, true);
+		call_end(thread);
+		return event->result_mode == RESULT_OPTIONAL ? OBSERVE_SKIP_RESULT : 0;
+	}
+	if (thread->row)
+		decode_entry(observer, thread);
+	return finish_early(observer, thread);
+}
+
+/*
+ * After how many calls that teach nothing a process is quiet: fewer, and a filter would come before
+ * the work that it is for; a server first answers its first clients.
+ */
+enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
+
+/* Takes the call in; has its process shown nothing new for a while? */
+static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
+{
+	struct process *process = thread->process;
+	bool serves = process->serves || observer->listening;
+	unsigned int enough = serves ? QUIET_CALLS_OF_SERVER : QUIET_CALLS;
+
+	if (!thread->known->keys)
+		return false;
+	if (!known_free(observer, thread)) {
+		known_learn(observer, thread, ok);
+		if (known_free(observer, thread)) /* by this call */
+			process->quiet = 0;
+		return false;
+	}
+	if (thread->result_mode != RESULT_COMES || process->settled || ++process->quiet < enough)
+		return false;
+	process->quiet = 0;
+	return true;
+}
+
+static unsigned int on_result(struct observer *observer, const struct event *event)
 {
 	struct thread *thread = thread_find(observer, event->tid);
 
 	if (!thread || !thread->in_call)
-		return;
+		return 0;
 	if (!observer->started) {
 		call_end(thread);
-		return;
+		return 0;
 	}
 	struct outcome outcome = args_outcome(event->result);
 	record_call(observer, thread, event->result, NULL);
+	bool quiet = is_quiet(observer, thread, outcome.ok);
 	finish_call(observer, thread, &outcome);
+	return quiet ? OBSERVE_QUIET : 0;
 }
 
 /* The thread is gone in the middle of a call. */
@@ -389,6 +362,13 @@ static void on_fork(struct observer *observer, const struct event *event)
 	HASH_FIND_INT(observer->processes, &event->tgid, creator);
 	struct thread *child =
 		thread_get(observer, event->child, tgid, creator ? creator->program : NULL);
+	if (!event->thread && creator) { /* shells that run commands are not quiet */
+		creator->quiet = 0;
+		child->process->settled = creator->settled;
+		child->process->serves = creator->serves;
+		child->process->filtered = creator->filtered;
+		value_set_copy(&child->process->accepts, &creator->accepts);
+	}
 	if (parent && parent->creds_known && !starts_user_namespace(parent))
 		creds_copy(child, &parent->creds);
 }
@@ -430,8 +410,16 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 	record_call(observer, thread, 0, NULL);
 	if (topic_of(thread)->leave)
 		topic_of(thread)->leave(observer, thread, &outcome);
-	if (thread->row)
+	if (thread->row && privilege_wanted(observer, thread))
 		privilege_leave(observer, thread, 0);
+}
+
+static void renew_process(struct process *process, const struct event *event)
+{
+	process->quiet = 0;
+	process->serves = false;
+	process->filtered = event->filtered;
+	value_set_release(&process->accepts);
 }
 
 static void on_exec(struct observer *observer, const struct event *event)
@@ -442,6 +430,7 @@ static void on_exec(struct observer *observer, const struct event *event)
 
 	if (observer->stacks)
 		stacks_forget(observer->stacks, event->tgid);
+	renew_process(thread->process, event);
 	if (!observer->started) {
 		observer->started = true;
 		thread->process->program = program;
@@ -477,11 +466,9 @@ unsigned int observe(struct observer *observer, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_ENTRY:
-		on_entry(observer, event);
-		break;
+		return on_entry(observer, event);
 	case EVENT_RESULT:
-		on_result(observer, event);
-		break;
+		return on_result(observer, event);
 	case EVENT_FORK:
 		on_fork(observer, event);
 		break;
@@ -497,15 +484,24 @@ unsigned int observe(struct observer *observer, const struct event *event)
 	case EVENT_LOSS:
 		emit_loss(observer, event->what);
 		break;
-	case EVENT_SIGNAL: /* said where it is sent; one from outside needs nothing */
-	case EVENT_CHILD:
-	case EVENT_TICK:
+	default: /* a signal is said where it is sent; one from outside needs nothing */
 		break;
 	}
 	return 0;
 }
 
 /* ---- life ---- */
+
+/* Does whittle hold no capability that a workload could come to? */
+static bool holds_nothing(void)
+{
+	struct creds own = { .groups = NULL };
+	bool nothing = creds_read(getpid(), &own) == 0 &&
+		       !(own.effective | own.permitted | own.inheritable);
+
+	creds_release(&own);
+	return nothing;
+}
 
 struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 {
@@ -515,44 +511,32 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->flags = flags;
 	observer->pids = xcalloc(PIDS_MAX / 8, 1);
 	observer->privileged = has_capability(CAP_SYS_PTRACE);
+	observer->native = abi_of_machine(NULL);
+	observer->capless = !observer->privileged && holds_nothing();
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();
 	return observer;
-}
-
-static void free_seen(struct observer *observer)
-{
-	struct seen_call *seen, *next;
-	struct seen_site *site, *next_site;
-	struct known_call *known, *next_known;
-
-	HASH_ITER (hh, observer->seen_calls, seen, next) {
-		HASH_DEL(observer->seen_calls, seen);
-		free(seen->result);
-		free(seen);
-	}
-	HASH_ITER (hh, observer->seen_sites, site, next_site) {
-		HASH_DEL(observer->seen_sites, site);
-		free(site);
-	}
-	HASH_ITER (hh, observer->calls, known, next_known) {
-		HASH_DEL(observer->calls, known);
-		free(known->name);
-		free(known);
-	}
-	args_forget(observer);
 }
 
 void observer_free(struct observer *observer)
 {
 	struct thread *thread, *next;
 	struct program *program, *next_program;
+	struct process *process, *next_process;
 
 	if (!observer)
 		return;
 	HASH_ITER (hh, observer->threads, thread, next)
 		thread_remove(observer, thread);
-	free_seen(observer);
+	HASH_ITER (hh, observer->processes, process, next_process) {
+		HASH_DEL(observer->processes, process);
+		value_set_release(&process->accepts);
+		free(process);
+	}
+	calls_forget(observer);
+	args_forget(observer);
+	facts_forget(observer);
+	known_forget(observer);
 	temporary_forget(observer);
 	HASH_ITER (hh, observer->programs, program, next_program) {
 		HASH_DEL(observer->programs, program);
@@ -564,6 +548,11 @@ void observer_free(struct observer *observer)
 	stacks_free(observer->stacks);
 	free(observer->pids);
 	free(observer);
+}
+
+void observer_settle(struct observer *observer, pid_t tgid)
+{
+	process_get(observer, tgid, tgid, NULL)->settled = true;
 }
 
 bool observer_listening(const struct observer *observer)

@@ -191,10 +191,24 @@ struct program {
 	UT_hash_handle hh;
 };
 
+/* Distinct values, in the order of their first appearance. */
+struct value_set {
+	uint64_t *values; /* owned */
+	size_t count;
+	bool many; /* there were more than VALUES_MAX */
+};
+
+#define VALUES_MAX 64 /* distinct ones of an argument; behind that, "many" */
+
 struct process {
 	pid_t tgid;
 	struct program *program;
 	unsigned int threads;
+	unsigned int quiet;       /* free calls since it showed a new one */
+	bool settled;             /* observer_settle(); its children are so too */
+	bool serves;              /* it listens, or accepts */
+	bool filtered;            /* its image began under a filter that another had taught */
+	struct value_set accepts; /* descriptors that it accepted connections from */
 	UT_hash_handle hh;
 };
 
@@ -206,6 +220,7 @@ struct known_call {
 	} key;
 	char *name;
 	const struct syscall_desc *row; /* NULL: not in the table */
+	struct call_keys *keys;         /* of the native ABI only: see known.c */
 	UT_hash_handle hh;
 };
 
@@ -230,6 +245,7 @@ struct thread {
 	bool creds_known;
 	/* the call */
 	bool in_call;
+	enum result_mode result_mode;
 	struct known_call *known;
 	const struct syscall_desc *row; /* of the call inside, for socketcall(2) and ipc(2) */
 	const struct abi *abi;
@@ -254,6 +270,9 @@ struct thread {
 struct seen_call;
 struct seen_site;
 struct seen_argument;
+struct seen_fact;
+struct learned;
+struct call_keys;
 struct name_shape;
 
 struct observer {
@@ -267,6 +286,22 @@ struct observer {
 	struct seen_call *seen_calls;
 	struct seen_site *seen_sites;
 	struct seen_argument *seen_arguments;
+	struct seen_fact *seen_facts; /* those that decoders and rules gave */
+	struct buf fact_key;
+	/*
+	 * The decoders of a call are asked before it is made whether they will say anything new:
+	 * nothing is emitted, surprise says that there is something.
+	 */
+	bool rehearsal, surprise;
+	/* known.c */
+	struct learned *learned;
+	char **rechecks; /* names of calls that are never free */
+	size_t recheck_count;
+	bool taught;         /* observer_know() was called */
+	bool taught_netlink; /* by it: the workload has netlink sockets */
+	bool taught_accept;
+	bool netlink;        /* the workload made a netlink socket */
+	bool capless;        /* no process of the workload can ever have capabilities */
 	unsigned char *pids; /* a bit for each process id that the workload ever had */
 	struct name_shape *shapes;
 	size_t shape_count;
@@ -278,6 +313,7 @@ struct observer {
 	 */
 	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
+	const struct abi *native;
 };
 
 /* How a call ended, for the decoders' leave(). */
@@ -285,7 +321,13 @@ struct outcome {
 	bool ok;       /* it succeeded */
 	bool checked;  /* ok, or it failed behind the check of the LSM: see args.c */
 	bool unknown;  /* its thread died in it: ok and checked are false */
+	bool assumed;  /* it was not made yet: ok, with a value that means nothing */
 	int64_t value; /* result; -errno if it failed */
+};
+
+enum topic_flag {
+	TOPIC_ALWAYS = 1 << 0, /* asked also without OBSERVE_PATHS */
+	TOPIC_EARLY = 1 << 1   /* leave() can be asked with an assumed outcome, before the call */
 };
 
 /*
@@ -293,15 +335,16 @@ struct outcome {
  * if it failed or its thread died. Either may be NULL.
  */
 struct topic_desc {
+	unsigned int flags; /* enum topic_flag */
 	void (*enter)(struct observer *observer, struct thread *thread);
 	void (*leave)(struct observer *observer, struct thread *thread,
 		      const struct outcome *outcome);
 };
 extern const struct topic_desc topic_descs[TOPICS];
 
-/* ---- observe.c ---- */
+/* ---- fact.c ---- */
 
-/* Puts a fact with these fields (missing ones: "") into the sink. */
+/* Puts a fact with these fields (missing ones: "") into the sink, if it is asked for. */
 #define emit_fact(observer, fact_kind, ...)                                                        \
 	emit_fields((observer), &(struct fact){ .kind = (fact_kind), .field = { __VA_ARGS__ } })
 /* NULL fields become "". */
@@ -310,7 +353,27 @@ void emit_fields(struct observer *observer, struct fact *fact);
 /* Count a loss or a limitation; kind is a constant (see struct fact_sink). */
 void emit_loss(struct observer *observer, const char *kind);
 void emit_limitation(struct observer *observer, const char *kind);
+/* A state of the observer becomes true; in a rehearsal that is a surprise. */
+void set_once(struct observer *observer, bool *state);
+void facts_forget(struct observer *observer); /* frees what was kept */
 
+/* ---- call.c ---- */
+
+/* A call by its number, looked up once. */
+struct known_call *call_of_number(struct observer *observer, const struct abi *abi, uint64_t nr);
+/* Counts the call that thread is in: word (a constant) instead of the result's name if given. */
+void record_call(struct observer *observer, struct thread *thread, int64_t result,
+		 const char *word);
+/* Was it seen in this program with that result (0: success)? */
+bool call_was_seen(const struct observer *observer, const struct thread *thread, int64_t result);
+/* The call stack of the first one in a program. */
+void record_site(struct observer *observer, struct thread *thread, uint64_t ip);
+void calls_forget(struct observer *observer); /* frees what was kept */
+
+/* ---- observe.c ---- */
+
+/* Are the decoders of the row's topic asked? */
+bool topic_wanted(const struct observer *observer, const struct syscall_desc *row);
 struct thread *thread_find(const struct observer *observer, pid_t tid);
 /* The name of its program: evidence text, borrowed, never NULL. */
 const char *thread_program(const struct thread *thread);
@@ -326,6 +389,10 @@ void args_unwrap(struct thread *thread);
 /* The facts of the arguments of the outer call. */
 void args_record(struct observer *observer, struct thread *thread);
 void args_forget(struct observer *observer); /* frees seen_arguments */
+/* Would args_record() say nothing new? */
+bool args_known(struct observer *observer, struct thread *thread);
+/* The bits of an argument that is a fact which the kernel looks at. */
+uint64_t args_mask(enum arg_kind kind);
 /* A value of an argument that is no register: index is its name ("flags"). */
 void args_record_value(struct observer *observer, struct thread *thread, const char *index,
 		       uint64_t value);

@@ -221,6 +221,19 @@ static void emit_socket(struct observer *observer, struct thread *thread, const 
 }
 
 /*
+ * What is said by sendto(2) to the kernel may need a capability. Processes that have a filter may
+ * say it unseen, if they could not when they got it.
+ */
+static void netlink_made(struct observer *observer, struct thread *thread)
+{
+	bool watched = !(observer->flags & OBSERVE_CAPS) || observer->capless || observer->netlink;
+
+	if (thread->process->settled && !watched)
+		emit_limitation(observer, "netlink-unwatched");
+	set_once(observer, &observer->netlink);
+}
+
+/*
  * The LSM is asked before anything of the family is (__sock_create() in net/socket.c), so that a
  * refused family is a request too; not one that was refused by it or by the arguments alone.
  */
@@ -230,6 +243,8 @@ void socket_leave(struct observer *observer, struct thread *thread, const struct
 	char scratch[16];
 	const struct address none = { .family = -1 };
 
+	if (outcome->ok && (int)thread->args[0] == AF_NETLINK)
+		netlink_made(observer, thread);
 	if (outcome->unknown || outcome->value == -EACCES || outcome->value == -EPERM ||
 	    outcome->value == -EINVAL || outcome->value == -ENOSYS)
 		return;
@@ -322,7 +337,8 @@ void bind_leave(struct observer *observer, struct thread *thread, const struct o
 
 	if (!outcome->ok)
 		return;
-	emit_address(observer, thread, "bind", ACCESS_BIND);
+	if (observer->flags & OBSERVE_PATHS)
+		emit_address(observer, thread, "bind", ACCESS_BIND);
 	read_socket(thread, (int)thread->args[0], &socket);
 	if (socket.kind == SOCK_DGRAM &&
 	    (socket.domain == AF_INET || socket.domain == AF_INET6 || socket.domain == AF_UNIX))
@@ -351,14 +367,18 @@ void listen_leave(struct observer *observer, struct thread *thread, const struct
 {
 	if (!outcome->ok)
 		return;
-	emit_local(observer, thread, "listen");
+	if (observer->flags & OBSERVE_PATHS)
+		emit_local(observer, thread, "listen");
 	observer->listening = true;
+	thread->process->serves = true;
 }
 
 void accept_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (outcome->ok)
-		emit_local(observer, thread, "accept");
+	if (!outcome->ok)
+		return;
+	emit_local(observer, thread, "accept");
+	thread->process->serves = true;
 }
 
 /* ---- messages ---- */
@@ -397,7 +417,10 @@ void sendmmsg_leave(struct observer *observer, struct thread *thread, const stru
 	size_t size = thread->abi->word == 4 ? 32 : 64;
 	struct outcome each = { .ok = true, .checked = true };
 
-	for (int64_t i = 0; outcome->ok && i < outcome->value; i++) {
+	/* at most UIO_MAXIOV; those that are yet to be sent are all */
+	int64_t count = outcome->assumed ? (int64_t)(thread->args[2] & 1023) : outcome->value;
+
+	for (int64_t i = 0; outcome->ok && i < count; i++) {
 		if (!read_msghdr(thread, thread->args[1] + (uint64_t)i * size))
 			return;
 		sendmsg_leave(observer, thread, &each);

@@ -81,8 +81,10 @@ static void record_command(struct run *run, const char *path, char *const argv[]
 	run->evidence = evidence_new();
 	evidence_begin_run(run->evidence, "test");
 	struct fact_sink sink = { run->evidence, add_fact, add_loss, add_limitation };
-	struct observer *observer = observer_new(&sink, 0);
-	if (trace_start(path, argv, &trace, &err) < 0)
+	struct observer *observer =
+		observer_new(&sink, OBSERVE_CAPS | OBSERVE_PATHS | OBSERVE_STAT);
+	struct trace_options how = { .engine = ENGINE_PTRACE };
+	if (trace_start(path, argv, &how, &trace, &err) < 0)
 		fail_msg("%s", err.text);
 	while (trace_next(trace, &event, &err) == 1)
 		observe(observer, &event);

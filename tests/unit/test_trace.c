@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+static const struct trace_options ptrace_plain = { .engine = ENGINE_PTRACE };
+
 struct seen {
 	size_t entries, results, forks, threads, execs, exits, signals;
 	uint64_t last_entry; /* number of the last call entered */
@@ -60,7 +62,7 @@ static int run(char *const argv[], struct seen *ret_seen)
 	int more;
 
 	memset(ret_seen, 0, sizeof(*ret_seen));
-	assert_int_equal(trace_start(argv[0], argv, &trace, &err), 0);
+	assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), 0);
 	while ((more = trace_next(trace, &event, &err)) > 0)
 		count(ret_seen, &event);
 	assert_int_equal(more, 0);
@@ -79,7 +81,7 @@ static void the_first_event_is_execve(void **state)
 	struct event event;
 
 	(void)state;
-	assert_int_equal(trace_start(argv[0], argv, &trace, &err), 0);
+	assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), 0);
 	assert_int_equal(trace_next(trace, &event, &err), 1);
 	assert_int_equal(event.kind, EVENT_ENTRY);
 	assert_int_equal(event.nr, SYS_execve);
@@ -133,7 +135,7 @@ static void what_cannot_start_says_why(void **state)
 		struct trace *trace = NULL;
 		struct error err;
 
-		assert_int_equal(trace_start(argv[0], argv, &trace, &err), -1);
+		assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), -1);
 		assert_null(trace);
 		assert_int_equal(err.kind, ERROR_INPUT);
 		assert_int_equal(err.number, rows[i].number);
@@ -150,7 +152,7 @@ static void memory_and_links_are_read(void **state)
 	AUTO_BUF struct buf text = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(trace_start(argv[0], argv, &trace, &err), 0);
+	assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), 0);
 	assert_int_equal(trace_next(trace, &event, &err), 1);
 	assert_int_equal(trace_next(trace, &event, &err), 1); /* EXEC: the new image */
 	assert_int_equal(trace_next(trace, &event, &err), 1);
@@ -171,7 +173,7 @@ static void stacks_reach_the_start(void **state)
 	AUTO_BUF struct buf frames = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(trace_start(argv[0], argv, &trace, &err), 0);
+	assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), 0);
 	while (trace_next(trace, &event, &err) > 0) {
 		if (event.kind != EVENT_ENTRY || event.nr != SYS_exit_group)
 			continue;
