@@ -30,9 +30,9 @@ struct map {
 	uint64_t start, end, offset;
 	char *path; /* raw bytes; "[vdso]"; "" if no file holds it */
 	bool writable;
-	const struct symbol_file *symbols; /* of the file, once it was looked for */
-	bool searched;                     /* for the unwind table */
-	uint64_t table;                    /* address of .eh_frame_hdr, or 0 */
+	struct symbol_file *symbols; /* of the file, once it was looked for */
+	bool searched;               /* for the unwind table */
+	uint64_t table;              /* address of .eh_frame_hdr, or 0 */
 };
 
 struct page {
@@ -49,19 +49,20 @@ struct space {
 	UT_hash_handle hh;
 };
 
-struct stacks {
-	struct space *spaces;
-	struct symbols *symbols;
-	unw_addr_space_t unwind;
-	const struct abi *native;
-};
-
 /* One walk up one stack. */
 struct walk {
 	pid_t tid;
 	void *registers; /* of libunwind-ptrace */
 	struct space *space;
 	struct page pages[PAGES];
+};
+
+struct stacks {
+	struct space *spaces;
+	struct symbols *symbols;
+	unw_addr_space_t unwind;
+	const struct abi *native;
+	struct walk walk; /* kept for its room only */
 };
 
 /* ---- memory map ---- */
@@ -443,8 +444,10 @@ void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct ab
 
 	if (abi && stacks->native &&
 	    abi->word == stacks->native->word) { /* libunwind knows the native ABI only */
-		AUTO_FREE struct walk *walk = xcalloc(1, sizeof(*walk));
+		struct walk *walk = &stacks->walk;
 
+		for (size_t i = 0; i < PAGES; i++)
+			walk->pages[i].address = 0;
 		walk->tid = tid;
 		walk->space = space;
 		walk->registers = _UPT_create(tid);

@@ -15,13 +15,13 @@ void symbols_free(struct symbols *symbols);
  * until symbols_free().
  */
 struct symbol_file;
-const struct symbol_file *symbols_of(struct symbols *symbols, int fd);
+struct symbol_file *symbols_of(struct symbols *symbols, int fd);
 
 /*
  * The function that holds the byte at offset of the file, or "" if the file names none there: only
  * symbols whose size covers it count, as the nearest one before it may be another function of a
- * stripped file.
+ * stripped file. A file that is asked often gets sorted for it.
  */
-const char *symbols_find(const struct symbol_file *file, uint64_t offset);
+const char *symbols_find(struct symbol_file *file, uint64_t offset);
 
 #endif

@@ -183,6 +183,41 @@ static void test_missing(void **state)
 	stop(&child);
 }
 
+/* More levels than a quick walk keeps, names that leave where they begin, and both with links. */
+static void test_long_ways(void **state)
+{
+	struct child child;
+	char deep[2 * PATH_MAX] = "d";
+	char other[2 * PATH_MAX + 8];
+
+	(void)state;
+	for (int i = 0; i < 80; i++) {
+		size_t length = strlen(deep);
+
+		snprintf(deep + length, sizeof deep - length, "/k");
+		assert_int_equal(mkdir(below(deep), 0755), 0);
+	}
+	start(&child, setup_plain);
+	snprintf(other, sizeof other, "%s/", deep);
+	assert_string_equal(walk(&child, AT_FDCWD, deep, 0), below(other));
+	snprintf(other, sizeof other, "to_d%s", deep + 1);
+	for (int i = 0; i < 80; i++) {
+		size_t length = strlen(other);
+
+		snprintf(other + length, sizeof other - length, "/..");
+	}
+	assert_string_equal(walk(&child, AT_FDCWD, other, 0), below("d/"));
+	snprintf(deep + strlen(deep), sizeof deep - strlen(deep), "/absent");
+	snprintf(other, sizeof other, "%s !", deep);
+	assert_string_equal(walk(&child, AT_FDCWD, deep, 0), below(other));
+	snprintf(deep, sizeof deep, "../%s/to_d/f", strrchr(top, '/') + 1);
+	assert_string_equal(walk(&child, AT_FDCWD, deep, 0), below("d/f"));
+	assert_string_equal(walk(&child, 50, "../../../../../../etc/passwd", 0), "/etc/passwd");
+	snprintf(deep, sizeof deep, "../../../../..%.*s", PATH_MAX, below("d/up"));
+	assert_string_equal(walk(&child, 50, deep, 0), below("d/f"));
+	stop(&child);
+}
+
 /* 40 links are followed, 41 are not (MAXSYMLINKS). */
 static void test_link_limit(void **state)
 {
@@ -525,6 +560,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_names, make_tree, drop_tree),
 		cmocka_unit_test_setup_teardown(test_missing, make_tree, drop_tree),
+		cmocka_unit_test_setup_teardown(test_long_ways, make_tree, drop_tree),
 		cmocka_unit_test_setup_teardown(test_link_limit, make_tree, drop_tree),
 		cmocka_unit_test_setup_teardown(test_searched, make_tree, drop_tree),
 		cmocka_unit_test_setup_teardown(test_proc, make_tree, drop_tree),
