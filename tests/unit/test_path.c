@@ -187,8 +187,8 @@ static void test_missing(void **state)
 static void test_long_ways(void **state)
 {
 	struct child child;
-	char deep[2 * PATH_MAX] = "d";
-	char other[2 * PATH_MAX + 8];
+	char deep[1024] = "d";
+	char other[1100];
 
 	(void)state;
 	for (int i = 0; i < 80; i++) {
@@ -210,10 +210,10 @@ static void test_long_ways(void **state)
 	snprintf(deep + strlen(deep), sizeof deep - strlen(deep), "/absent");
 	snprintf(other, sizeof other, "%s !", deep);
 	assert_string_equal(walk(&child, AT_FDCWD, deep, 0), below(other));
-	snprintf(deep, sizeof deep, "../%s/to_d/f", strrchr(top, '/') + 1);
+	snprintf(deep, sizeof deep, "../%.900s/to_d/f", strrchr(top, '/') + 1);
 	assert_string_equal(walk(&child, AT_FDCWD, deep, 0), below("d/f"));
 	assert_string_equal(walk(&child, 50, "../../../../../../etc/passwd", 0), "/etc/passwd");
-	snprintf(deep, sizeof deep, "../../../../..%.*s", PATH_MAX, below("d/up"));
+	snprintf(deep, sizeof deep, "../../../../..%.900s", below("d/up"));
 	assert_string_equal(walk(&child, 50, deep, 0), below("d/f"));
 	stop(&child);
 }
