@@ -48,7 +48,7 @@ kernel()
 	[ ! -s "$T/numbers.diff" ]
 }
 
-# judge SEED: prints the differences; the last line is "same FACTS FILTERED" or "differs".
+# judge SEED: prints the differences; the last line is "same FILTER" or "differs".
 judge()
 {
 	local seed=$1 engine bad=0 known=$T/exact/evidence.json
@@ -70,8 +70,8 @@ judge()
 		esac || bad=1
 	done
 	if [ "$bad" -eq 0 ]; then
-		echo "same $(engine_facts "$T/exact/evidence.json" '' | wc -l)" \
-			"$(jq -r '.runs[0].filter // "none"' "$T/learned/evidence.json" 2>/dev/null)"
+		engine_facts "$T/exact/evidence.json" '' >"$RESULTS/$seed.facts"
+		echo "same $(jq -r '.runs[0].filter // "none"' "$T/learned/evidence.json" 2>/dev/null)"
 	else
 		echo differs
 	fi
@@ -113,11 +113,11 @@ begin=$SECONDS
 printf '%s\n' ${SEEDS:-$(seq "$count")} >"$T/seeds"
 xargs -P "$(nproc)" -n 1 "$0" --one <"$T/seeds"
 
-same=0 facts=0 filtered=0
+same=0 filtered=0
 while read -r seed; do
-	read -r verdict number filter < <(tail -n 1 "$RESULTS/$seed")
+	read -r verdict filter < <(tail -n 1 "$RESULTS/$seed")
 	if [ "$verdict" = same ]; then
-		same=$((same + 1)) facts=$((facts + number))
+		same=$((same + 1))
 		case $filter in *learned*) filtered=$((filtered + 1)) ;; esac
 	else
 		t_fail "seed $seed: the same facts" "$RESULTS/$seed"
@@ -125,8 +125,19 @@ while read -r seed; do
 done <"$T/seeds"
 t_is "the same facts under: exact${TRACEFS:+, the tracepoints}${engines:+,} ${engines[*]}" \
 	"$same" "$(wc -l <"$T/seeds")"
-t_figure "$same of $(wc -l <"$T/seeds") seeds alike in $((SECONDS - begin)) s;" \
-	"$facts facts compared under each of: exact ${TRACEFS:+tracepoints }${engines[*]}"
+# of what there is nothing, nothing was compared
+cat "$RESULTS"/*.facts 2>/dev/null | cut -f 1 | sort | uniq -c | awk '{ print $2, $1 }' >"$T/kinds-of-facts"
+for kind in syscalls arguments paths sockets execs signals; do
+	t_ok "there were $kind to compare" grep -q "^$kind " "$T/kinds-of-facts"
+done
+if [ "$(id -u)" -eq 0 ]; then
+	t_ok "there were capabilities to compare" grep -q '^capabilities ' "$T/kinds-of-facts"
+else
+	t_skip "there were capabilities to compare" "needs root"
+fi
+t_figure "$same of $(wc -l <"$T/seeds") seeds alike in $((SECONDS - begin)) s, under each of: exact" \
+	"${TRACEFS:+tracepoints }${engines[*]}"
+t_figure "facts compared under each: $(xargs <"$T/kinds-of-facts")"
 t_figure "a filter was learned in $filtered of the runs that might"
 t_ok "filters were learned at all" [ "$filtered" -gt 0 ]
 t_end

@@ -326,6 +326,32 @@ static void one_path(struct actor *actor)
 		close(fd);
 }
 
+/* What root's capabilities are for; others are refused. */
+static void privileged(struct actor *actor)
+{
+	int times = below(actor, 4) == 0 ? 50 : 1, nice = -(int)below(actor, 3), fd;
+	uid_t uid = below(actor, 2);
+	char path[300];
+
+	name(actor, path);
+	switch (below(actor, 3)) {
+	case 0:
+		while (times-- > 0)
+			setpriority(PRIO_PROCESS, 0, nice);
+		break;
+	case 1:
+		while (times-- > 0)
+			if (chown(path, uid, uid) < 0)
+				return;
+		break;
+	default:
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0200);
+		if (fd >= 0 && fchown(fd, uid, uid) == 0)
+			fchmod(fd, 0400);
+		close(fd);
+	}
+}
+
 static void paths(struct actor *actor)
 {
 	for (int count = 1 + (int)below(actor, 12); count > 0; count--)
@@ -568,7 +594,7 @@ static void act(struct actor *actor, int count)
 	static void (*const actions[])(struct actor *) = {
 		loop_of_calls, loop_of_calls, one_plain_call, one_plain_call, values,
 		memory,        paths,         paths,          relative_paths, sockets,
-		signals,       threads,       forks,          execs,
+		signals,       threads,       forks,          execs,          privileged,
 	};
 
 	for (; count > 0; count--)
