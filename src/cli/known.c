@@ -120,3 +120,127 @@ int known_load(const struct record_options *options, struct evidence **ret_known
 		*ret_known = known;
 	return result;
 }
+
+/* ---- a run with it ---- */
+
+/* Which runs of what is known were on this machine; one an index, freed by the caller. */
+static bool *runs_here(const struct evidence *known)
+{
+	size_t count = evidence_run_count(known);
+	bool *here = xcalloc(count, sizeof(*here));
+	struct utsname machine;
+
+	uname(&machine);
+	for (size_t i = 0; i < count; i++)
+		here[i] = is_here(evidence_run_at(known, i), &machine);
+	return here;
+}
+
+static bool holds_here(const struct evidence *known, const struct evidence_fact *fact,
+		       const bool *here)
+{
+	for (size_t i = 0; i < evidence_run_count(known); i++)
+		if (here[i] && fact->counts[i])
+			return true;
+	return false;
+}
+
+/* Calls take with each fact of a kind that a run of this machine holds. */
+static void each_fact(const struct evidence *known, enum fact_kind kind,
+		      void (*take)(void *context, const struct fact *fact), void *context)
+{
+	size_t count;
+	AUTO_FREE bool *here = runs_here(known);
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(known, kind, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (holds_here(known, facts[i], here))
+			take(context, &facts[i]->fact);
+}
+
+/* Is it time to look at a call again: was it carried in many times more runs than it was seen in?
+ */
+static bool is_due(const struct evidence *known, const struct evidence_fact **facts, size_t count)
+{
+	enum { CARRIED_MAX = 10 }; /* runs for each in which it was seen */
+	size_t seen = 0, carried = 0;
+
+	for (size_t run = 0; run < evidence_run_count(known); run++) {
+		bool here = false, any = false;
+
+		for (size_t i = 0; i < count; i++) {
+			here |= facts[i]->counts[run] && facts[i]->counts[run] != COUNT_CARRIED;
+			any |= facts[i]->counts[run] != 0;
+		}
+		seen += here;
+		carried += any && !here;
+	}
+	return carried > CARRIED_MAX * seen;
+}
+
+static bool same_call(const struct fact *one, const struct fact *two)
+{
+	return strcmp(one->field[SYSCALL_ABI], two->field[SYSCALL_ABI]) == 0 &&
+	       strcmp(one->field[SYSCALL_NAME], two->field[SYSCALL_NAME]) == 0;
+}
+
+/* Facts are sorted by ABI and name first. */
+static void recheck_due(const struct evidence *known, struct observer *observer)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(known, FACT_SYSCALL, &count);
+
+	for (size_t from = 0, to; from < count; from = to) {
+		for (to = from; to < count; to++)
+			if (!same_call(&facts[from]->fact, &facts[to]->fact))
+				break;
+		if (is_due(known, facts + from, to - from))
+			observer_recheck(observer, facts[from]->fact.field[SYSCALL_NAME]);
+	}
+}
+
+static void know(void *observer, const struct fact *fact)
+{
+	observer_know(observer, fact);
+}
+
+void known_teach(const struct record_options *options, struct observer *observer)
+{
+	const char *names = options->recheck;
+
+	if (!options->known)
+		return;
+	while (names) {
+		AUTO_FREE char *name = next_name(&names);
+
+		observer_recheck(observer, name);
+	}
+	recheck_due(options->known, observer);
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		each_fact(options->known, kind, know, observer);
+}
+
+struct carrying {
+	const struct observer *observer;
+	struct evidence *evidence;
+	size_t run;
+};
+
+static void carry(void *context, const struct fact *fact)
+{
+	const struct carrying *carrying = context;
+
+	if (observer_hides(carrying->observer, fact))
+		evidence_carry(carrying->evidence, carrying->run, fact);
+}
+
+void known_carry(const struct record_options *options, const struct observer *observer,
+		 struct evidence *evidence, size_t run)
+{
+	struct carrying carrying = { observer, evidence, run };
+
+	if (!options->known)
+		return;
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		each_fact(options->known, kind, carry, &carrying);
+}

@@ -68,6 +68,16 @@ int known_check_names(const char *names, struct error *err);
 int known_load(const struct record_options *options, struct evidence **ret_known,
 	       struct error *err);
 
+/*
+ * Before the first event: what is known goes to the observer, and which calls are looked at all the
+ * same: those of --recheck, and those that were carried in more than ten times as many runs as they
+ * were seen in. Which these are depends on the evidence alone.
+ */
+void known_teach(const struct record_options *options, struct observer *observer);
+/* After the last: what the observer could not see because it was known goes into the run. */
+void known_carry(const struct record_options *options, const struct observer *observer,
+		 struct evidence *evidence, size_t run);
+
 /* Says what the run lost, and its limitations, a line each. */
 void notes_say(const struct evidence_run *run);
 
