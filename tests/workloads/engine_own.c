@@ -213,6 +213,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	calls = argc > 2 ? atoi(argv[2]) : 0;
 	routine("before");
+	if (argc > 3 && strcmp(argv[1], "exec") == 0) {
+		execvp(argv[3], argv + 3);
+		err(2, "%s", argv[3]);
+	}
 	if (argc > 1 && strcmp(argv[1], "query") != 0)
 		say("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
