@@ -51,7 +51,8 @@ t_ok 'its evidence is written, and says so' grep -q '"outcome": {"exited": 1}, "
 t_is 'emit will not render it' "$(status emit oci out/evidence.json)" 2
 t_is 'unless told to' "$(status emit oci --allow-incomplete out/evidence.json)" 0
 
-for bad in '' '{' '{"schema": "whittle-evidence/99"}' '[]' '{"schema": "whittle-evidence/1"}'; do
+for bad in '' '{' '{"schema": "whittle-evidence/99"}' '[]' '{"schema": "whittle-evidence/1"}' \
+	'{"schema": "whittle-evidence/2"}'; do
 	printf '%s' "$bad" >bad.json
 	t_is "evidence that reads '$bad'" "$(status emit oci bad.json)" 2
 	t_like "is named" "$(cat err)" 'bad.json'
