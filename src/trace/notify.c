@@ -459,8 +459,7 @@ static int run_to_image(struct trace *trace, const struct launch *launch,
 	}
 	trace_queue(trace, &call);
 	check_exec(trace, process, trace->main_pid);
-	foresee(trace, process, &entry);
-	trace_queue(trace, &entry);
+	handle(trace); /* it may be another's: where all that the first one did is known */
 	return 0;
 }
 
