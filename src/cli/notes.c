@@ -30,9 +30,9 @@ static const struct {
 	  "the workload was recorded the slow way, in full" },
 	{ "own-filter",
 	  "a process installs seccomp filters itself: it was recorded the slow way, in full" },
-	{ "own-listener",
-	  "a process asked for a seccomp listener of its own, which it cannot have beside whittle's "
-	  "(--engine ptrace)" },
+	{ "own-listener", "a process asked for a seccomp listener of its own, which it cannot have "
+			  "beside whittle's "
+			  "(--engine ptrace)" },
 	{ "own-refusals", "a process installs seccomp filters itself: calls that these refuse were "
 			  "not seen (--engine ptrace)" },
 	{ "ptrace-refused",

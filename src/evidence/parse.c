@@ -252,7 +252,7 @@ static int read_notes(const struct reader *reader, const json_t *object, const c
 
 static int read_filter(const struct reader *reader, const json_t *object, struct evidence_run *run)
 {
-	const char *filter = NULL;
+	const char *filter = "";
 
 	if (get_text(reader, object, "filter", &filter) < 0)
 		return -1;
@@ -269,7 +269,7 @@ static int read_filter(const struct reader *reader, const json_t *object, struct
 static int read_facets(const struct reader *reader, const json_t *object, struct evidence_run *run)
 {
 	AUTO_BUF struct buf list = BUF_INIT;
-	const char *facets = NULL;
+	const char *facets = "";
 
 	if (get_text(reader, object, "facets", &facets) < 0)
 		return -1;
