@@ -501,6 +501,7 @@ static int notify_start(struct trace *trace, const char *path, char *const argv[
 	notify->listener = notify->deaths = notify->guardian.lifeline = notify->witness.socket = -1;
 	notify->pidfds_max = pidfds_max();
 	notify->filtered = trace->options->known_count > 0;
+	trace->filters = notify->filtered;
 	note_numbers(notify);
 	if (allocate(notify, err) < 0 || listener_plan(&listener, trace->options, err) < 0)
 		return -1;
