@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 /* ---- failures that show before the call ---- */
 
@@ -62,6 +63,16 @@ static int failure_of_open(const struct thread *thread)
 	return 0;
 }
 
+/* do_readlinkat() in fs/stat.c */
+static int failure_of_readlink(const struct thread *thread)
+{
+	const struct path *path = &thread->paths[0];
+
+	if (!thread->operand_count || path->error || strncmp(thread->row->name, "readlink", 8) != 0)
+		return 0;
+	return S_ISLNK(path->object.mode) ? 0 : EINVAL;
+}
+
 int early_failure(struct thread *thread)
 {
 	bool creates = thread->row->topic == TOPIC_OPEN && thread->value & O_CREAT;
@@ -77,6 +88,8 @@ int early_failure(struct thread *thread)
 	}
 	if (!failure && thread->row->topic == TOPIC_OPEN)
 		failure = failure_of_open(thread);
+	if (!failure)
+		failure = failure_of_readlink(thread);
 	return failure;
 }
 

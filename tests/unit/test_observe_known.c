@@ -1,0 +1,803 @@
+/*
+ * Which calls are free, when a process is quiet, whose results are needed, on fabricated events:
+ * the tracee is this process itself. Then, on real calls: what a filter or an engine without
+ * results leaves out must not change the facts.
+ */
+#define outcome call_outcome /* evidence.h has a tag of that name too */
+#include <observe/known.h>
+#undef outcome
+
+#include "observed.h"
+
+#define DEFAULT (OBSERVE_CAPS | OBSERVE_PATHS)
+#define ALL     (DEFAULT | OBSERVE_STAT)
+
+static struct run none; /* for facts of fabricated events */
+static struct fact_sink sink;
+
+static struct observer *begin(unsigned int flags, bool capless)
+{
+	struct event exec = {
+		.kind = EVENT_EXEC, .tid = getpid(), .tgid = getpid(), .old_tid = getpid()
+	};
+
+	none.evidence = evidence_new();
+	evidence_begin_run(none.evidence, "test");
+	sink = (struct fact_sink){ none.evidence, add_fact, add_loss, add_limitation };
+	struct observer *observer = observer_new(&sink, flags);
+	observer->capless = capless;
+	observe(observer, &exec);
+	return observer;
+}
+
+static void end(struct observer *observer)
+{
+	observer_free(observer);
+	evidence_free(none.evidence);
+}
+
+static struct event make_call(const char *name, const uint64_t args[6])
+{
+	const struct abi *abi = abi_of_machine(NULL);
+	int64_t nr = abi_syscall_number(abi, name);
+	struct event event = { .kind = EVENT_ENTRY,
+			       .tid = getpid(),
+			       .tgid = getpid(),
+			       .abi = abi,
+			       .audit = abi->audit,
+			       .nr = (uint64_t)nr };
+
+	if (nr < 0)
+		fail_msg("no call %s", name);
+	memcpy(event.args, args, sizeof(event.args));
+	return event;
+}
+
+/* The advice at the result. */
+static unsigned int make(struct observer *observer, const char *name, const uint64_t args[6],
+			 int64_t result)
+{
+	struct event event = make_call(name, args);
+
+	observe(observer, &event);
+	event.kind = EVENT_RESULT;
+	event.result = result;
+	return observe(observer, &event);
+}
+#define ARGUMENTS(...) ((const uint64_t[6]){ __VA_ARGS__ })
+#define ADDRESS        (uint64_t)(uintptr_t)
+
+/* Does a filter of these calls let this one run? As the kernel would judge it. */
+static bool allows(const struct free_call *calls, size_t count, uint64_t nr, const uint64_t args[6])
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t matched = 0;
+
+		if (calls[i].nr != nr)
+			continue;
+		for (size_t k = 0; k < calls[i].arg_count; k++) {
+			const struct free_arg *arg = &calls[i].args[k];
+			size_t at = 0;
+
+			while (at < arg->count && arg->values[at] != (args[arg->index] & arg->mask))
+				at++;
+			matched += at < arg->count;
+		}
+		if (matched == calls[i].arg_count)
+			return true;
+	}
+	return false;
+}
+
+static bool is_free_for(struct observer *observer, pid_t tgid, const char *name,
+			const uint64_t args[6])
+{
+	size_t count;
+	struct free_call *calls = observer_free_calls(observer, tgid, &count);
+	bool found = allows(calls, count, make_call(name, args).nr, args);
+
+	free_calls_release(calls, count);
+	return found;
+}
+#define is_free(observer, name, ...)                                                               \
+	is_free_for((observer), getpid(), (name), ARGUMENTS(__VA_ARGS__))
+#define is_known_free(observer, name, ...)                                                         \
+	is_free_for((observer), 0, (name), ARGUMENTS(__VA_ARGS__))
+
+/* ---- classification ---- */
+
+enum { ONLY_CALLS = 1, WITH_CAPS = 2, WITH_PATHS = 4, WITH_ALL = 8, CAPLESS = 16 };
+#define ANYWHERE (ONLY_CALLS | WITH_CAPS | WITH_PATHS | WITH_ALL | CAPLESS)
+#define NO_CAPS  (ONLY_CALLS | WITH_PATHS | CAPLESS) /* where capabilities do not matter */
+#define NO_PATHS (ONLY_CALLS | WITH_CAPS)
+
+static const struct {
+	unsigned int setting, flags;
+	bool capless;
+} settings[] = {
+	{ ONLY_CALLS, 0, false },
+	{ WITH_CAPS, OBSERVE_CAPS, false },
+	{ WITH_PATHS, OBSERVE_PATHS, false },
+	{ WITH_ALL, ALL, false },
+	{ CAPLESS, DEFAULT, true },
+};
+
+static const char etc[] = "/etc/passwd";
+static uint64_t message[8]; /* a struct msghdr without anything */
+
+/* A call, made once with success, is then free in these settings only. */
+static const struct {
+	const char *name;
+	uint64_t args[6];
+	unsigned int free;
+	const char *why;
+} rows[] = {
+	{ "read", { 0 }, ANYWHERE, "nothing is recorded of it" },
+	{ "exit_group", { 0 }, ANYWHERE, "no result, and none is needed" },
+	{ "mremap", { 0 }, ANYWHERE, "no rule of capabilities speaks of it" },
+	{ "madvise", { 0, 0, 4 }, ANYWHERE, "" },
+	{ "mmap", { 0, 1, PROT_READ, MAP_PRIVATE }, ANYWHERE, "no file becomes executable" },
+	{ "mmap", { 0, 1, PROT_READ, MAP_LOCKED }, ONLY_CALLS, "rule_mmap()" },
+	{ "mmap", { 0, 1, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS }, NO_PATHS, "AppArmor's m" },
+	{ "mprotect", { 0, 0, PROT_READ }, ANYWHERE, "" },
+	{ "mprotect", { 0, 0, PROT_READ | PROT_EXEC }, NO_PATHS, "AppArmor's m" },
+	{ "ioctl", { 0, 0x5401 /* TCGETS */ }, ANYWHERE, "" },
+	{ "ioctl", { 0, 0x8914 /* SIOCSIFFLAGS */ }, NO_CAPS, "CAP_NET_ADMIN" },
+	{ "fcntl", { 0, F_GETFL, UINT64_MAX }, ANYWHERE, "its third argument is none" },
+	{ "fcntl", { 0, F_SETFL, O_NONBLOCK }, ANYWHERE, "" },
+	{ "fcntl", { 0, F_SETFL, O_NOATIME }, ONLY_CALLS, "rule_fcntl()" },
+	{ "fcntl", { 0, F_SETLK, 0 }, ONLY_CALLS, "a lock" },
+	{ "flock", { 0, LOCK_SH }, NO_PATHS, "a lock" },
+	{ "setsockopt", { 0, SOL_SOCKET, SO_REUSEADDR }, ANYWHERE, "" },
+	{ "setsockopt", { 0, SOL_SOCKET, SO_MARK }, NO_CAPS, "CAP_NET_ADMIN" },
+	{ "socket", { AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 }, ANYWHERE, "" },
+	{ "socket", { AF_INET, SOCK_RAW, 1 }, NO_CAPS, "CAP_NET_RAW" },
+	{ "socket", { AF_NETLINK, SOCK_RAW, 0 }, NO_CAPS, "what is sent by it" },
+	{ "clone", { CLONE_VM | SIGCHLD }, ANYWHERE, "" },
+	{ "clone", { CLONE_NEWPID | SIGCHLD }, 0, "a namespace" },
+	{ "clone", { CLONE_UNTRACED | SIGCHLD }, 0, "a child that is lost" },
+	{ "clone3", { ADDRESS message, 8 }, 0, "its flags are in memory" },
+	{ "sendto", { 0, ADDRESS message, 1, 0, 0, 0 }, ANYWHERE, "no address" },
+	{ "sendmsg", { 0, ADDRESS message, 0 }, ONLY_CALLS, "the address is in memory" },
+	{ "accept", { 0 }, ANYWHERE, "the same socket again" },
+	{ "kill", { 1, 0 }, ONLY_CALLS, "the target" },
+	{ "prctl", { PR_GET_NO_NEW_PRIVS }, 0, "what the engine hides" },
+	{ "seccomp", { 0 }, 0, "the workload's own filters" },
+	{ "ptrace", { PTRACE_PEEKDATA, 1 }, 0, "" },
+	{ "setuid", { 0 }, 0, "credentials" },
+	{ "capset", { 0 }, 0, "credentials" },
+	{ "io_uring_setup", { 0 }, 0, "calls that are not seen" },
+	{ "io_uring_enter", { 0 }, ANYWHERE, "the ring is counted already" },
+	{ "timerfd_create", { 1 }, ANYWHERE, "" },
+	{ "timerfd_create", { 8 }, NO_CAPS, "CAP_WAKE_ALARM" },
+	{ "semop", { 0, ADDRESS message, 0 }, NO_CAPS, "ipcperms()" },
+	{ "openat", { (uint64_t)AT_FDCWD, ADDRESS etc, O_RDONLY }, ONLY_CALLS, "a path" },
+	{ "newfstatat", { 0, ADDRESS etc, ADDRESS message }, NO_CAPS, "only looked at" },
+	{ "readlinkat", { 0, ADDRESS etc, ADDRESS message, 1 }, ONLY_CALLS, "/proc/PID/exe" },
+	{ "chdir", { ADDRESS etc }, NO_CAPS, "only looked at" },
+	{ "fchdir", { 0 }, NO_CAPS, "only looked at" },
+	{ "connect", { 0, 0, 0 }, ONLY_CALLS, "" },
+	{ "bind", { 0, 0, 0 }, 0, "whether it serves" },
+	{ "mount", { 0, ADDRESS etc }, 0, "FUSE" },
+};
+
+static void classification(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(settings); k++) {
+			struct observer *observer = begin(settings[k].flags, settings[k].capless);
+			bool wanted = rows[i].free & settings[k].setting;
+
+			assert_false(is_free_for(observer, getpid(), rows[i].name, rows[i].args));
+			make(observer, rows[i].name, rows[i].args, 0);
+			if (is_free_for(observer, getpid(), rows[i].name, rows[i].args) != wanted)
+				fail_msg("%s (row %zu) is %sfree in setting %zu: %s", rows[i].name,
+					 i, wanted ? "not " : "", k, rows[i].why);
+			end(observer);
+		}
+}
+
+static void rules_are_sorted(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < free_rule_count; i++) {
+		assert_non_null(syscall_desc_find(free_rules[i].name));
+		if (i && strcmp(free_rules[i - 1].name, free_rules[i].name) >= 0)
+			fail_msg("%s is not in order", free_rules[i].name);
+	}
+}
+
+static void only_what_was_seen(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state;
+	make(observer, "getrandom", ARGUMENTS(0), -ENOSYS);
+	assert_false(is_free(observer, "getrandom", 0));
+	make(observer, "getrandom", ARGUMENTS(0), 0);
+	assert_true(is_free(observer, "getrandom", 0));
+	make(observer, "madvise", ARGUMENTS(0, 0, 4), 0);
+	assert_false(is_free(observer, "madvise", 0, 0, 5));
+	make(observer, "madvise", ARGUMENTS(0, 0, 5), -EINVAL); /* the value is a fact too */
+	assert_true(is_free(observer, "madvise", 0, 0, 5));
+	assert_true(is_free(observer, "madvise", 0, 0, 0x100000005)); /* the kernel takes an int */
+	end(observer);
+}
+
+static void sockets(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state; /* a socket is known as a whole */
+	make(observer, "socket", ARGUMENTS(AF_INET, SOCK_STREAM, 0), 3);
+	make(observer, "socket", ARGUMENTS(AF_UNIX, SOCK_DGRAM, 0), 3);
+	assert_true(is_free(observer, "socket", AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	assert_false(is_free(observer, "socket", AF_INET, SOCK_DGRAM, 0));
+	/* an option by its level: 1 is TCP_NODELAY, but also SO_DEBUG */
+	make(observer, "setsockopt", ARGUMENTS(0, IPPROTO_TCP, 1), 0);
+	make(observer, "setsockopt", ARGUMENTS(0, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_true(is_free(observer, "setsockopt", 0, IPPROTO_TCP, 1));
+	assert_true(is_free(observer, "setsockopt", 0, SOL_SOCKET, SO_KEEPALIVE));
+	assert_false(is_free(observer, "setsockopt", 0, SOL_SOCKET, 1));
+	/* of that descriptor, in that process */
+	make(observer, "accept4", ARGUMENTS(5), 6);
+	assert_true(is_free(observer, "accept4", 5));
+	assert_false(is_free(observer, "accept4", 7));
+	assert_false(is_known_free(observer, "accept4", 5));
+	make(observer, "sendto", ARGUMENTS(0), 0);
+	assert_true(is_free(observer, "sendto", 0));
+	assert_false(is_free(observer, "sendto", 0, 0, 0, 0, 8));
+	/* by netlink something may be asked of the kernel */
+	make(observer, "socket", ARGUMENTS(AF_NETLINK, SOCK_RAW, 0), 3);
+	assert_false(is_free(observer, "sendto", 0));
+	end(observer);
+}
+
+static void a_server_that_is_known(void **state)
+{
+	struct observer *observer = begin(OBSERVE_CAPS, false);
+
+	(void)state;
+	make(observer, "listen", ARGUMENTS(0, 1), 0);
+	assert_true(observer_listening(observer));
+	assert_true(is_free(observer, "listen", 0));
+	end(observer);
+	observer = begin(DEFAULT, false);
+	make(observer, "listen", ARGUMENTS(0, 1), 0);
+	assert_false(is_free(observer, "listen", 0));
+	end(observer);
+}
+
+static void many_values(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state;
+	for (uint64_t i = 0; i < VALUES_MAX; i++)
+		make(observer, "madvise", ARGUMENTS(0, 0, 100 + i), 0);
+	assert_false(is_free(observer, "madvise", 0, 0, 7));
+	make(observer, "madvise", ARGUMENTS(0, 0, 99), 0);
+	expect(&none, 1, FACT_ARGUMENT, native(), "madvise", "2", "many");
+	assert_true(is_free(observer, "madvise", 0, 0, 7));
+	end(observer);
+}
+
+static void foreign_calls_are_not_known(void **state)
+{
+	const struct abi *own = abi_of_machine(NULL);
+	struct observer *observer = begin(DEFAULT, false);
+	size_t count;
+
+	(void)state;
+	for (const struct abi *abi = abis; abi->name; abi++) {
+		struct event event = make_call("getpid", ARGUMENTS(0));
+
+		if (abi == own)
+			continue;
+		event.abi = abi;
+		event.nr = (uint64_t)abi_syscall_number(abi, "getpid");
+		observe(observer, &event);
+		event.kind = EVENT_RESULT;
+		observe(observer, &event);
+		expect(&none, 1, FACT_SYSCALL, abi->name, "getpid", NULL, "ok");
+	}
+	free_calls_release(observer_free_calls(observer, getpid(), &count), 0);
+	assert_int_equal(count, 0);
+	end(observer);
+}
+
+/* ---- quiet ---- */
+
+/* How many calls until the process is quiet; 0: not within 1000. */
+static unsigned int until_quiet(struct observer *observer)
+{
+	for (unsigned int i = 1; i <= 1000; i++)
+		if (make(observer, "getppid", ARGUMENTS(0), 0) & OBSERVE_QUIET)
+			return i;
+	return 0;
+}
+
+static void nearly_quiet(struct observer *observer)
+{
+	for (int i = 0; i < 31; i++)
+		assert_int_equal(make(observer, "getppid", ARGUMENTS(0), 0), 0);
+}
+
+static void quiet(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+	struct event new_task = {
+		.kind = EVENT_FORK, .tid = getpid(), .tgid = getpid(), .child = 4000001
+	};
+	struct event exec = {
+		.kind = EVENT_EXEC, .tid = getpid(), .tgid = getpid(), .old_tid = getpid()
+	};
+
+	(void)state;
+	assert_int_equal(until_quiet(observer), 33); /* the first one is new */
+	assert_int_equal(until_quiet(observer), 32);
+	nearly_quiet(observer);
+	make(observer, "getuid", ARGUMENTS(0), 0); /* new */
+	assert_int_equal(until_quiet(observer), 32);
+	/* what is not free does not count, nor does it restart the count */
+	nearly_quiet(observer);
+	make(observer, "openat", ARGUMENTS((uint64_t)AT_FDCWD, ADDRESS etc), -ENOENT);
+	assert_int_equal(until_quiet(observer), 1);
+	nearly_quiet(observer);
+	new_task.thread = true;
+	observe(observer, &new_task);
+	assert_int_equal(until_quiet(observer), 1);
+	nearly_quiet(observer);
+	new_task.thread = false;
+	new_task.child = 4000002;
+	observe(observer, &new_task);
+	assert_int_equal(until_quiet(observer), 32);
+	nearly_quiet(observer);
+	observe(observer, &exec);
+	assert_int_equal(until_quiet(observer), 32);
+	observer->listening = true;
+	assert_int_equal(until_quiet(observer), 64);
+	observer_settle(observer, getpid());
+	observe(observer, &exec);
+	assert_int_equal(until_quiet(observer), 0);
+	end(observer);
+}
+
+static void children_of_the_settled(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+	struct event new_task = {
+		.kind = EVENT_FORK, .tid = getpid(), .tgid = getpid(), .child = 4000001
+	};
+	struct event call = make_call("getppid", ARGUMENTS(0));
+
+	(void)state;
+	observer_settle(observer, getpid());
+	observe(observer, &new_task);
+	call.tid = call.tgid = new_task.child;
+	for (int i = 0; i < 200; i++) {
+		call.kind = EVENT_ENTRY;
+		observe(observer, &call);
+		call.kind = EVENT_RESULT;
+		assert_int_equal(observe(observer, &call), 0);
+	}
+	end(observer);
+}
+
+/* ---- results ---- */
+
+static unsigned int enter(struct observer *observer, const char *name, const uint64_t args[6])
+{
+	struct event event = make_call(name, args);
+
+	event.result_mode = RESULT_OPTIONAL;
+	return observe(observer, &event);
+}
+static const char gone[] = "/etc/no such file", group[] = "/etc/group";
+#define OPEN(name, flags) ARGUMENTS((uint64_t)AT_FDCWD, ADDRESS(name), (flags))
+
+static void results_that_nobody_needs(void **state)
+{
+	struct observer *observer = begin(ALL, false);
+	int fd = open(etc, O_RDONLY);
+
+	(void)state;
+	/* the first success of a call is needed, then not */
+	assert_int_equal(enter(observer, "getppid", ARGUMENTS(0)), 0);
+	make(observer, "getppid", ARGUMENTS(0), 1);
+	assert_int_equal(enter(observer, "getppid", ARGUMENTS(0)), OBSERVE_SKIP_RESULT);
+	assert_int_equal(enter(observer, "exit", ARGUMENTS(0)), OBSERVE_SKIP_RESULT);
+	/* a new value of an argument */
+	make(observer, "madvise", ARGUMENTS(0, 0, 4), 0);
+	assert_int_equal(enter(observer, "madvise", ARGUMENTS(0, 0, 5)), 0);
+	/* a path that is known; one that is not; one that may be made */
+	assert_int_equal(enter(observer, "openat", OPEN(etc, O_RDONLY)), 0);
+	make(observer, "openat", OPEN(etc, O_RDONLY), fd);
+	assert_int_equal(enter(observer, "openat", OPEN(etc, O_RDONLY)), OBSERVE_SKIP_RESULT);
+	assert_int_equal(enter(observer, "openat", OPEN(group, O_RDONLY)), 0);
+	make(observer, "openat", OPEN(etc, O_RDWR | O_CREAT), fd);
+	assert_int_equal(enter(observer, "openat", OPEN(etc, O_RDWR | O_CREAT)), 0);
+	/* a file that is not there: once that result is known */
+	assert_int_equal(enter(observer, "openat", OPEN(gone, O_RDONLY)), 0);
+	make(observer, "openat", OPEN(gone, O_RDONLY), -ENOENT);
+	assert_int_equal(enter(observer, "openat", OPEN(gone, O_RDONLY)), OBSERVE_SKIP_RESULT);
+	/* credentials, filters */
+	make(observer, "setuid", ARGUMENTS(0), 0);
+	assert_int_equal(enter(observer, "setuid", ARGUMENTS(0)), 0);
+	make(observer, "prctl", ARGUMENTS(PR_GET_DUMPABLE), 0);
+	assert_int_equal(enter(observer, "prctl", ARGUMENTS(PR_GET_DUMPABLE)), 0);
+	/* what is skipped is counted */
+	expect(&none, 2, FACT_SYSCALL, native(), "getppid", NULL, "ok");
+	expect(&none, 1, FACT_SYSCALL, native(), "exit", NULL, "none");
+	expect(&none, 2, FACT_SYSCALL, native(), "openat", NULL, "ENOENT");
+	expect(&none, 3, FACT_SYSCALL, native(), "openat", NULL, "ok");
+	expect(&none, 3, FACT_PATH, etc, "read");
+	expect(&none, 0, FACT_PATH, gone);
+	expect(&none, 0, FACT_PATH, group);
+	close(fd);
+	end(observer);
+}
+
+static void results_that_never_come(void **state)
+{
+	struct observer *observer = begin(ALL, false);
+	struct event calls[] = {
+		make_call("openat", OPEN(etc, O_RDONLY)),
+		make_call("openat", OPEN(gone, O_RDONLY)),
+		make_call("openat", OPEN(gone, O_RDWR | O_CREAT)),
+		make_call("socket", ARGUMENTS(AF_INET, SOCK_STREAM, 0)),
+		make_call("execve", ARGUMENTS(ADDRESS gone)),
+		make_call("getpid", ARGUMENTS(0)),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		calls[i].result_mode = RESULT_NEVER;
+		assert_int_equal(observe(observer, &calls[i]), 0);
+	}
+	expect(&none, 3, FACT_SYSCALL, native(), "openat", NULL, "unknown");
+	expect(&none, 1, FACT_SYSCALL, native(), "execve", NULL, "unknown");
+	expect(&none, 1, FACT_SYSCALL, native(), "getpid", NULL, "unknown");
+	expect(&none, 1, FACT_SOCKET, "socket", "inet", "stream", "0");
+	expect(&none, 1, FACT_PATH, etc, "read");
+	expect(&none, 1, FACT_PATH, gone, "create");
+	expect(&none, 1, FACT_PATH, gone, "read"); /* by O_RDWR */
+	expect(&none, 0, FACT_PATH, gone, "exec");
+	assert_false(is_free(observer, "getpid", 0)); /* who knows that it succeeded? */
+	end(observer);
+}
+
+/* ---- what earlier runs knew ---- */
+
+static struct fact make_fact(enum fact_kind kind, const char *const *fields)
+{
+	struct fact fact = { .kind = kind };
+
+	for (int i = 0; i < FACT_FIELDS; i++)
+		fact.field[i] = fields[i] ? fields[i] : "";
+	return fact;
+}
+#define FACT(kind, ...) make_fact(kind, (const char *const[FACT_FIELDS]){ __VA_ARGS__ })
+
+static void knowledge(void **state)
+{
+	const struct {
+		struct fact fact;
+		bool hidden;
+	} known[] = {
+		{ FACT(FACT_SYSCALL, native(), "read", "/bin/a", "ok"), true },
+		{ FACT(FACT_SYSCALL, native(), "read", "/bin/a", "EINTR"), true },
+		{ FACT(FACT_SITE, native(), "read", "/bin/a", "a+0x1"), true },
+		{ FACT(FACT_SYSCALL, native(), "write", "/bin/a", "EPIPE"), false },
+		{ FACT(FACT_SYSCALL, "s390x", "close", "/bin/a", "ok"), false },
+		{ FACT(FACT_SYSCALL, native(), "exit_group", "/bin/a", "none"), true },
+		{ FACT(FACT_SYSCALL, native(), "lseek", "/bin/a", "ok"), false },
+		{ FACT(FACT_SYSCALL, native(), "ioctl", "/bin/a", "ok"), true },
+		{ FACT(FACT_ARGUMENT, native(), "ioctl", "1", "0x5401", "/bin/a"), true },
+		{ FACT(FACT_ARGUMENT, native(), "ioctl", "1", "0x8914", "/bin/a"), false },
+		{ FACT(FACT_SYSCALL, native(), "socket", "/bin/a", "ok"), true },
+		{ FACT(FACT_ARGUMENT, native(), "socket", "0", "0x2", "/bin/a"), true },
+		{ FACT(FACT_SOCKET, "socket", "inet", "stream", "6", "", "", "/bin/a"), true },
+		{ FACT(FACT_SYSCALL, native(), "openat", "/bin/a", "ok"), false },
+		{ FACT(FACT_PATH, etc, "read", "other", "/bin/a"), false },
+	};
+
+	(void)state;
+	none.evidence = evidence_new(); /* without a run: knowing gives no fact */
+	sink = (struct fact_sink){ none.evidence, add_fact, add_loss, add_limitation };
+	struct observer *observer = observer_new(&sink, DEFAULT);
+	observer->capless = false;
+	observer_recheck(observer, "lseek");
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		observer_know(observer, &known[i].fact, 1);
+	assert_true(is_known_free(observer, "read", 0));
+	assert_true(is_known_free(observer, "exit_group", 0));
+	assert_false(is_known_free(observer, "write", 0));
+	assert_false(is_known_free(observer, "close", 0));
+	assert_false(is_known_free(observer, "lseek", 0));
+	assert_true(is_known_free(observer, "ioctl", 0, 0x5401));
+	assert_false(is_known_free(observer, "ioctl", 0, 0x8914));
+	assert_true(is_known_free(observer, "socket", AF_INET, SOCK_STREAM, 6));
+	assert_false(is_known_free(observer, "socket", AF_INET, SOCK_STREAM, 0));
+	assert_false(is_known_free(observer, "openat", 0));
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (observer_hides(observer, &known[i].fact) != known[i].hidden)
+			fail_msg("fact %zu is %shidden", i, known[i].hidden ? "not " : "");
+	end(observer);
+}
+
+static void attribution(void **state)
+{
+	struct event exec = {
+		.kind = EVENT_EXEC, .tid = getpid(), .tgid = getpid(), .old_tid = getpid()
+	};
+	struct fact fact = FACT(FACT_SYSCALL, native(), "read", "/bin/a", "ok");
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state;
+	expect(&none, 1, FACT_PROGRAM, self, NULL, NULL, "complete");
+	exec.filtered = true;
+	observe(observer, &exec);
+	expect(&none, 1, FACT_PROGRAM, self, NULL, NULL, "incomplete");
+	exec.filtered = false;
+	observer_know(observer, &fact, 1);
+	observe(observer, &exec);
+	expect(&none, 2, FACT_PROGRAM, self, NULL, NULL, "incomplete");
+	end(observer);
+}
+
+/* ---- real calls ---- */
+
+static void use_once(int i, int pipe_end)
+{
+	if (i == 200) {
+		must(rename("file-3", "file-x"));
+		must(unlink("file-4"));
+		must(mkdir("directory", 0755));
+		must(fcntl(pipe_end, F_SETFL, O_NONBLOCK));
+		must(fcntl(pipe_end, F_GETFL));
+		must(close(socket(AF_INET, SOCK_DGRAM, 0)));
+	}
+	if (i == 270)
+		must(kill(getpid(), 0));
+}
+
+static void scenario_busy(void)
+{
+	char name[64], text[64] = { 0 };
+	int ends[2];
+
+	must(pipe(ends));
+	must(chdir(top));
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "file-%d", i % 7);
+		int fd = open(name, O_RDWR | O_CREAT, 0644);
+		must(fd);
+		must(write(fd, name, sizeof(name)));
+		must(lseek(fd, 0, SEEK_SET));
+		must(read(fd, text, sizeof(text)));
+		must(flock(fd, i % 2 ? LOCK_SH : LOCK_EX));
+		must(close(fd));
+		must(fd = open(etc, O_RDONLY));
+		void *map = mmap(NULL, 4096, i == 250 ? PROT_READ | PROT_EXEC : PROT_READ,
+				 MAP_PRIVATE, fd, 0);
+		if (map == MAP_FAILED || munmap(map, 4096) < 0 || close(fd) < 0)
+			_exit(1);
+		if (open("no such file", O_RDONLY) >= 0 || access(name, R_OK) < 0)
+			_exit(1);
+		must(write(ends[1], name, 1));
+		must(read(ends[0], text, 1));
+		use_once(i, ends[0]);
+	}
+}
+
+/* How the facts are got: as they are; as an engine with filters, or without results, has them. */
+enum mode { PLAIN, SKIPPING, FILTERED, WITHOUT_RESULTS };
+
+struct meter {
+	struct free_call *calls; /* of the filter, if there is one */
+	size_t count;
+	bool filtered;
+	bool dropping; /* the result of the call under way does not come */
+	unsigned int reported, skipped;
+};
+
+/* Is this event hidden by the filter, or a result that is not delivered? */
+static bool drops(struct meter *meter, enum mode mode, struct event *event)
+{
+	if (event->kind == EVENT_ENTRY) {
+		meter->dropping = meter->filtered &&
+				  allows(meter->calls, meter->count, event->nr, event->args);
+		if (mode == WITHOUT_RESULTS)
+			event->result_mode = RESULT_NEVER;
+		else if (mode == SKIPPING || meter->filtered)
+			event->result_mode = RESULT_OPTIONAL;
+		return meter->dropping;
+	}
+	return event->kind == EVENT_RESULT && (meter->dropping || mode == WITHOUT_RESULTS);
+}
+
+static void meter_event(struct meter *meter, enum mode mode, struct observer *observer,
+			struct event *event)
+{
+	if (drops(meter, mode, event))
+		return;
+	meter->reported += event->kind == EVENT_ENTRY;
+	unsigned int advice = observe(observer, event);
+	if (advice & OBSERVE_SKIP_RESULT) {
+		meter->dropping = true;
+		meter->skipped++;
+	}
+	if (advice & OBSERVE_QUIET && mode == FILTERED) {
+		assert_false(meter->filtered);
+		meter->calls = observer_free_calls(observer, event->tgid, &meter->count);
+		meter->filtered = true;
+		observer_settle(observer, event->tgid);
+	}
+}
+
+/* Of one thread only. */
+static void record_in_mode(struct run *run, const char *scenario, enum mode mode,
+			   unsigned int flags, struct meter *meter)
+{
+	struct trace_options how = { .engine = ENGINE_PTRACE };
+	char *argv[] = { self, (char *)(uintptr_t)scenario, NULL };
+	struct error err = { .kind = ERROR_NONE };
+	struct event event;
+	struct trace *trace;
+
+	run->evidence = evidence_new();
+	evidence_begin_run(run->evidence, "test");
+	struct fact_sink to = { run->evidence, add_fact, add_loss, add_limitation };
+	struct observer *observer = observer_new(&to, flags);
+	*meter = (struct meter){ .calls = NULL };
+	if (trace_start(self, argv, &how, &trace, &err) < 0)
+		fail_msg("%s", err.text);
+	while (trace_next(trace, &event, &err) == 1)
+		meter_event(meter, mode, observer, &event);
+	assert_int_equal(trace_main_status(trace), 0);
+	trace_free(trace);
+	observer_free(observer);
+	free_calls_release(meter->calls, meter->count);
+}
+
+/* Each fact of a run the other has too; results of calls only if they come. */
+static void expect_within(const struct run *few, const struct run *all, bool results)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		size_t count;
+		const struct evidence_fact **facts = evidence_facts(few->evidence, kind, &count);
+
+		for (size_t i = 0; i < count; i++) {
+			const char *const *field = facts[i]->fact.field;
+			const char *fields[FACT_FIELDS];
+
+			memcpy(fields, field, sizeof(fields));
+			if (kind == FACT_SYSCALL && !results)
+				fields[SYSCALL_RESULT] = NULL;
+			if (count_fields(all, kind, fields) == 0)
+				fail_msg("only in one of them: %s [%s] [%s] [%s] [%s] [%s]",
+					 fact_descs[kind].section, field[0], field[1], field[2],
+					 field[3], field[4]);
+		}
+		free(facts);
+	}
+}
+
+static void clean_up(void)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", NULL, NULL };
+	AUTO_FREE char *command = xasprintf("cd '%s' && rm -rf file-* directory", top);
+	pid_t child = fork();
+
+	argv[2] = command;
+	if (child == 0) {
+		execv("/bin/sh", argv);
+		_exit(127);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void same_facts(unsigned int flags, unsigned int skipped)
+{
+	static const enum mode modes[] = { SKIPPING, FILTERED, WITHOUT_RESULTS };
+	struct meter plain_meter, meter;
+	struct run plain, other;
+
+	record_in_mode(&plain, "busy", PLAIN, flags, &plain_meter);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		/* without paths an open is free once it succeeded: later failures are hidden */
+		bool results = modes[i] != WITHOUT_RESULTS && flags & OBSERVE_PATHS;
+
+		clean_up();
+		record_in_mode(&other, "busy", modes[i], flags, &meter);
+		expect_within(&other, &plain, results);
+		expect_within(&plain, &other, results);
+		if (modes[i] == SKIPPING)
+			assert_true(meter.skipped > skipped);
+		if (modes[i] == FILTERED)
+			assert_true(meter.filtered &&
+				    meter.reported < plain_meter.reported * 2 / 3);
+		done(&other);
+	}
+	done(&plain);
+}
+
+static void same_facts_by_default(void **state)
+{
+	(void)state;
+	same_facts(DEFAULT, 3000);
+}
+
+static void same_facts_with_stat(void **state)
+{
+	(void)state;
+	same_facts(ALL, 3000);
+}
+
+static void same_facts_of_calls(void **state)
+{
+	(void)state;
+	same_facts(0, 4000);
+}
+
+/* What was not asked for is not given. */
+static void facets(void **state)
+{
+	struct meter meter;
+	struct run run;
+	size_t count;
+
+	(void)state;
+	record_in_mode(&run, "busy", PLAIN, 0, &meter);
+	for (enum fact_kind kind = FACT_PATH; kind < FACT_KINDS; kind++) {
+		free(evidence_facts(run.evidence, kind, &count));
+		assert_int_equal(count, kind == FACT_EXEC ? 1 : 0);
+	}
+	assert_true(count_facts(&run, FACT_ARGUMENT, native(), "mmap", "2", "0x5") > 0);
+	done(&run);
+	clean_up();
+	record_in_mode(&run, "busy", PLAIN, DEFAULT, &meter);
+	expect(&run, 0, FACT_PATH, NULL, "stat");
+	expect(&run, 0, FACT_PATH, NULL, "chdir");
+	assert_true(count_facts(&run, FACT_PATH, etc, "read") > 0);
+	done(&run);
+	clean_up();
+	record_in_mode(&run, "busy", PLAIN, ALL, &meter);
+	assert_true(count_facts(&run, FACT_PATH, NULL, "stat") > 0);
+	assert_true(count_facts(&run, FACT_PATH, NULL, "chdir") > 0);
+	done(&run);
+}
+
+static const struct scenario scenarios[] = {
+	{ "busy", scenario_busy },
+	{ NULL, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_are_sorted),
+		cmocka_unit_test(classification),
+		cmocka_unit_test(only_what_was_seen),
+		cmocka_unit_test(sockets),
+		cmocka_unit_test(a_server_that_is_known),
+		cmocka_unit_test(many_values),
+		cmocka_unit_test(foreign_calls_are_not_known),
+		cmocka_unit_test(quiet),
+		cmocka_unit_test(children_of_the_settled),
+		cmocka_unit_test(results_that_nobody_needs),
+		cmocka_unit_test(results_that_never_come),
+		cmocka_unit_test(knowledge),
+		cmocka_unit_test(attribution),
+		live_test(same_facts_by_default),
+		live_test(same_facts_with_stat),
+		live_test(same_facts_of_calls),
+		live_test(facets),
+	};
+
+	(void)argc;
+	run_scenario(argv, scenarios);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
