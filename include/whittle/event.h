@@ -18,6 +18,8 @@ enum event_kind {
 	EVENT_SIGNAL, /* signal is about to be delivered to tid; sender its si_pid, or 0 */
 	EVENT_CHILD,  /* a child of whittle that is no tracee ended: tid, status */
 	EVENT_TICK,   /* nothing happened: a signal or the timer interrupted the wait */
+	EVENT_ASKED,  /* the kernel was asked for a capability in a call of abi and nr, and granted
+			 it */
 	EVENT_LIMITATION, /* the engine cannot follow it there: what says where (constant) */
 	EVENT_LOSS /* something happened that the engine could not see: what says which (constant)
 		    */
@@ -48,6 +50,7 @@ struct event {
 	int signal;
 	pid_t sender;
 	int status;
+	int capability; /* ASKED: CAP_*; tid may be gone, or in another call by now */
 	const char *what;
 };
 
@@ -112,6 +115,7 @@ struct trace_options {
 	/* Calls that are let run unreported from the first instruction on; borrowed. */
 	const struct free_call *known;
 	size_t known_count;
+	bool watch; /* from the start: trace_watch() */
 };
 
 /*
@@ -141,6 +145,15 @@ enum filter_outcome {
  */
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
 				 const char **ret_why);
+
+/*
+ * EVENT_ASKED, from now on, for the process of the event that trace_next() returned last and for
+ * all that it will start. False if it cannot be had: it takes CAP_SYS_ADMIN and a kernel with the
+ * tracepoint capability:cap_capable (6.13 and later). Costs some 30 ms once, since the kernel
+ * changes its own code for it. trace_can_watch(): is it worth trying?
+ */
+bool trace_watch(struct trace *trace);
+bool trace_can_watch(void);
 
 /* How many filters were installed, the one of trace_options.known among them. */
 size_t trace_filters(const struct trace *trace);

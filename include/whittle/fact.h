@@ -66,7 +66,7 @@ enum {
  * capability: "CAP_CHOWN", or alternatives of which one suffices,
  * "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE"; verdict: required (the call succeeded, or failed
  * otherwise than by permission), wanted (refused, and the capability would have granted it);
- * source: inferred.
+ * source: inferred (by rule), measured (the kernel was asked).
  */
 enum {
 	CAPABILITY_NAME,
@@ -119,8 +119,10 @@ enum observe_flag {
 	OBSERVE_STACKS = 1 << 0,
 	OBSERVE_CAPS = 1 << 1,  /* capabilities */
 	OBSERVE_PATHS = 1 << 2, /* paths, sockets, signals, ptrace, mounts, namespaces */
-	OBSERVE_STAT =
-		1 << 3 /* also paths that were only looked at (stat, access, readlink, chdir) */
+	/* also paths that were only looked at: stat, access, readlink, chdir */
+	OBSERVE_STAT = 1 << 3,
+	/* EVENT_ASKED can be had: see observer_searches() */
+	OBSERVE_ASKED = 1 << 5
 };
 
 /* What an event says to the engine. */
@@ -144,9 +146,9 @@ bool observer_listening(const struct observer *observer);
 /* ---- what is known ---- */
 
 /*
- * Takes a fact of an earlier run as known, before the first event.
+ * Takes a fact of an earlier run, which it showed count times, as known, before the first event.
  */
-void observer_know(struct observer *observer, const struct fact *fact);
+void observer_know(struct observer *observer, const struct fact *fact, uint64_t count);
 /* The call of that name (any ABI) is never free: it reports each time. */
 void observer_recheck(struct observer *observer, const char *name);
 /*
@@ -156,6 +158,13 @@ void observer_recheck(struct observer *observer, const char *name);
  */
 struct free_call *observer_free_calls(const struct observer *observer, pid_t tgid,
 				      size_t *ret_count);
+/*
+ * Did the process look at so many paths (or is that known of earlier runs, if tgid is 0) that it is
+ * worth to have EVENT_ASKED instead of each look?
+ */
+bool observer_searches(const struct observer *observer, pid_t tgid);
+/* EVENT_ASKED is delivered, or is not, for the process and its children; for all if tgid is 0. */
+void observer_watch(struct observer *observer, pid_t tgid, bool watched);
 /* A filter is installed in process tgid, or never will be: no more OBSERVE_QUIET for it. */
 void observer_settle(struct observer *observer, pid_t tgid);
 /* Is this a fact of observer_know()'s that a filter of observer_free_calls(0) may have hidden? */

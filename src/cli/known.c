@@ -145,9 +145,21 @@ static bool holds_here(const struct evidence *known, const struct evidence_fact 
 	return false;
 }
 
-/* Calls take with each fact of a kind that a run of this machine holds. */
+/* The largest count of a run; COUNT_CARRIED counts as such: it was often enough to be let run. */
+static uint64_t largest_count(const struct evidence *known, const struct evidence_fact *fact)
+{
+	uint64_t largest = 0;
+
+	for (size_t i = 0; i < evidence_run_count(known); i++)
+		if (fact->counts[i] > largest)
+			largest = fact->counts[i];
+	return largest;
+}
+
+/* Calls take with each fact of a kind that a run of this machine holds, and its largest count. */
 static void each_fact(const struct evidence *known, enum fact_kind kind,
-		      void (*take)(void *context, const struct fact *fact), void *context)
+		      void (*take)(void *context, const struct fact *fact, uint64_t count),
+		      void *context)
 {
 	size_t count;
 	AUTO_FREE bool *here = runs_here(known);
@@ -155,7 +167,7 @@ static void each_fact(const struct evidence *known, enum fact_kind kind,
 
 	for (size_t i = 0; i < count; i++)
 		if (holds_here(known, facts[i], here))
-			take(context, &facts[i]->fact);
+			take(context, &facts[i]->fact, largest_count(known, facts[i]));
 }
 
 /* Is it time to look at a call again: was it carried in many times more runs than it was seen in?
@@ -199,9 +211,9 @@ static void recheck_due(const struct evidence *known, struct observer *observer)
 	}
 }
 
-static void know(void *observer, const struct fact *fact)
+static void know(void *observer, const struct fact *fact, uint64_t count)
 {
-	observer_know(observer, fact);
+	observer_know(observer, fact, count);
 }
 
 void known_teach(const struct record_options *options, struct observer *observer)
@@ -226,10 +238,11 @@ struct carrying {
 	size_t run;
 };
 
-static void carry(void *context, const struct fact *fact)
+static void carry(void *context, const struct fact *fact, uint64_t count)
 {
 	const struct carrying *carrying = context;
 
+	(void)count;
 	if (observer_hides(carrying->observer, fact))
 		evidence_carry(carrying->evidence, carrying->run, fact);
 }

@@ -230,6 +230,34 @@ static void stop_client(struct session *session)
 
 /* ---- the loop ---- */
 
+/* A filter for a process that has gone quiet: it holds what its own program was seen to do. */
+static void install_filter(struct session *session, pid_t tgid)
+{
+	size_t count;
+
+	if (observer_searches(session->observer, tgid))
+		observer_watch(session->observer, tgid, trace_watch(session->trace));
+	struct free_call *calls = observer_free_calls(session->observer, tgid, &count);
+	const char *why = NULL;
+	enum filter_outcome outcome = trace_filter(session->trace, calls, count, &why);
+
+	free_calls_release(calls, count);
+	if (outcome != FILTER_LATER)
+		observer_settle(session->observer, tgid);
+	if (outcome == FILTER_NEVER)
+		take_limitation(session, why);
+}
+
+static void take(struct session *session, const struct event *event)
+{
+	unsigned int advice = observe(session->observer, event);
+
+	if (advice & OBSERVE_SKIP_RESULT)
+		trace_skip_result(session->trace);
+	if ((advice & OBSERVE_QUIET) && !session->options->exact)
+		install_filter(session, event->tgid);
+}
+
 static void handle(struct session *session, const struct event *event)
 {
 	switch (event->kind) {
@@ -243,15 +271,15 @@ static void handle(struct session *session, const struct event *event)
 		break;
 	case EVENT_SIGNAL:
 		note_signal(session, event);
-		observe(session->observer, event);
+		take(session, event);
 		break;
 	case EVENT_EXIT:
-		observe(session->observer, event);
+		take(session, event);
 		if (!trace_main_running(session->trace) && !session->main_ended)
 			session->main_ended = now();
 		break;
 	default:
-		observe(session->observer, event);
+		take(session, event);
 		if (!signals_ticked()) /* calls come by the million: no clock is read for each */
 			return;
 	}
@@ -308,6 +336,21 @@ static void judge(const struct session *session, struct session_end *end)
 		judge_exercise(session, end);
 }
 
+/* What filters did to the run. */
+static void describe_filters(struct session *session, struct session_end *end)
+{
+	size_t filters = trace_filters(session->trace);
+
+	end->filter_learned = filters > (end->filter_known ? 1 : 0);
+	if (end->filter_known)
+		known_carry(session->options, session->observer, session->evidence, session->run);
+	if (trace_set_no_new_privs(session->trace))
+		take_limitation(session, "no-new-privs");
+	if (verbosity() > 1)
+		say("engine: %s, %zu filter(s) installed",
+		    end->engine == ENGINE_NOTIFY ? "notify" : "ptrace", filters);
+}
+
 int session_run(const struct record_options *options, const char *path, char **argv,
 		struct evidence *evidence, size_t run, struct session_end *ret_end,
 		struct error *err)
@@ -315,18 +358,22 @@ int session_run(const struct record_options *options, const char *path, char **a
 	struct session session = { .options = options, .evidence = evidence, .run = run };
 	struct fact_sink sink = { &session, take_fact, take_loss, take_limitation };
 
-	struct trace_options how = { .engine = ENGINE_PTRACE };
-	if (trace_start(path, argv, &how, &session.trace, err) < 0)
-		return -1;
-	session.begun = now();
-	session.observer = observer_new(&sink, OBSERVE_CAPS | OBSERVE_PATHS |
+	bool asks = !options->exact && options->engine != CHOOSE_NOTIFY &&
+		    (options->facets & FACET_CAPS) && trace_can_watch();
+	session.observer = observer_new(&sink, options->facets | (asks ? OBSERVE_ASKED : 0) |
 						       (options->stacks ? OBSERVE_STACKS : 0));
+	if (engine_start(options, session.observer, path, argv, &session.trace, ret_end, err) < 0) {
+		observer_free(session.observer);
+		return -1;
+	}
+	session.begun = now();
 	signals_catch();
 	int result = loop(&session, err);
 	if (result < 0)
 		evidence_add_loss(evidence, run, "engine-failed");
 	stop_client(&session);
 	judge(&session, ret_end);
+	describe_filters(&session, ret_end);
 	observer_free(session.observer);
 	trace_free(session.trace);
 	return result;

@@ -54,6 +54,24 @@ static const unsigned int topic_lessons[TOPICS] = {
 /* Calls that the engine or the observer has to see, of topics that say nothing about it. */
 static const char *const always[] = { "io_uring_setup", "seccomp" };
 
+/*
+ * Calls that ask for no capability but those of searching the directories on the way, and for what
+ * access(2) asks about: EVENT_ASKED tells of them. Sorted.
+ */
+static const char *const searches[] = {
+	"access", "chdir",   "faccessat",  "faccessat2", "fchdir",  "fstatat64",
+	"lstat",  "lstat64", "newfstatat", "oldlstat",   "oldstat", "stat",
+	"stat64", "statfs",  "statfs64",   "statx",
+};
+
+bool free_is_search(const struct syscall_desc *row)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(searches); i++)
+		if (strcmp(row->name, searches[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool names_path(const struct syscall_desc *row)
 {
 	for (int i = 0; i < ARGS; i++)
@@ -74,19 +92,20 @@ unsigned int known_lessons(const struct syscall_desc *row)
 	if (row->flags & CREDS || row->args[0] == ARG_CALL)
 		lessons |= LESSON_ALWAYS;
 	if (row->flags & CAPS && (capable_has_rule(row->name) || names_path(row)))
-		lessons |= LESSON_CAPS;
+		lessons |= free_is_search(row) ? LESSON_SEARCH : LESSON_CAPS;
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		if (strcmp(row->name, always[i]) == 0)
 			lessons |= LESSON_ALWAYS;
 	return lessons;
 }
 
-unsigned int known_wanted(const struct observer *observer)
+unsigned int known_wanted(const struct observer *observer, const struct process *process)
 {
+	bool watched = process ? process->watched : observer->watches;
 	unsigned int wanted = LESSON_ALWAYS;
 
 	if (observer->flags & OBSERVE_CAPS && !observer->capless)
-		wanted |= LESSON_CAPS;
+		wanted |= watched ? LESSON_CAPS : LESSON_CAPS | LESSON_SEARCH;
 	if (observer->flags & OBSERVE_PATHS)
 		wanted |= LESSON_PATHS;
 	if (observer->flags & OBSERVE_STAT)

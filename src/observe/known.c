@@ -229,7 +229,7 @@ static bool is_free(const struct asker *asker, const struct thread *thread,
 
 bool known_free(const struct observer *observer, const struct thread *thread)
 {
-	const struct asker asker = { known_wanted(observer), observer->netlink,
+	const struct asker asker = { known_wanted(observer, thread->process), observer->netlink,
 				     &thread->process->accepts };
 	const struct learned *learned;
 
@@ -405,7 +405,7 @@ static void merge_all(const struct observer *observer, const struct known_call *
 static struct asker ask_for_all(const struct observer *observer)
 {
 	static const struct value_set none;
-	unsigned int wanted = known_wanted(observer) | LESSON_LISTEN;
+	unsigned int wanted = known_wanted(observer, NULL) | LESSON_LISTEN;
 
 	return (struct asker){ wanted, observer->taught_netlink || observer->netlink,
 			       observer->taught_accept ? NULL : &none };
@@ -433,7 +433,8 @@ static void list_process(struct free_list *list, const struct observer *observer
 	HASH_FIND_INT(observer->processes, &tgid, process);
 	if (!process)
 		return;
-	const struct asker asker = { known_wanted(observer), observer->netlink, &process->accepts };
+	const struct asker asker = { known_wanted(observer, process), observer->netlink,
+				     &process->accepts };
 	for (const struct learned *one = observer->learned; one; one = one->hh.next)
 		if (one->key.program == process->program)
 			list_learned(list, &asker, one);
@@ -538,7 +539,7 @@ static void know_socket(struct observer *observer, const struct fact *fact)
 								   (uint64_t)number }));
 }
 
-void observer_know(struct observer *observer, const struct fact *fact)
+void observer_know(struct observer *observer, const struct fact *fact, uint64_t count)
 {
 	struct learned *learned;
 	const char *result = fact->field[SYSCALL_RESULT];
@@ -552,8 +553,11 @@ void observer_know(struct observer *observer, const struct fact *fact)
 	    (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0))
 		return;
 	learned = taught(observer, fact->field[SYSCALL_ABI], fact->field[SYSCALL_NAME]);
-	if (learned)
-		learned->ok = true;
+	if (!learned)
+		return;
+	learned->ok = true;
+	if (free_is_search(learned->key.call->row) && count > observer->taught_searches)
+		observer->taught_searches = count;
 }
 
 void observer_recheck(struct observer *observer, const char *name)

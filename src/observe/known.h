@@ -20,6 +20,7 @@
 enum lesson {
 	LESSON_ALWAYS = 1 << 0, /* the observer or the engine has to see it */
 	LESSON_CAPS = 1 << 1,   /* capabilities */
+	LESSON_SEARCH = 1 << 5, /* those of searching directories only */
 	LESSON_PATHS = 1 << 2,  /* what OBSERVE_PATHS asks for */
 	LESSON_STAT = 1 << 3,   /* what OBSERVE_STAT asks for */
 	LESSON_LISTEN = 1 << 4  /* whether the workload serves */
@@ -27,8 +28,10 @@ enum lesson {
 
 /* What the row's call may teach, whatever its arguments are. */
 unsigned int known_lessons(const struct syscall_desc *row);
+/* Does it ask for no capability but those that EVENT_ASKED tells of? */
+bool free_is_search(const struct syscall_desc *row);
 /* Those that the observer is asked for now. */
-unsigned int known_wanted(const struct observer *observer);
+unsigned int known_wanted(const struct observer *observer, const struct process *process);
 
 /* When a call that may teach something does not: a predicate on its arguments. */
 struct free_rule {

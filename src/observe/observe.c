@@ -58,6 +58,7 @@ static struct process *process_get(struct observer *observer, pid_t tid, pid_t t
 	process = xcalloc(1, sizeof(*process));
 	process->tgid = tgid;
 	process->program = program ? program : program_of(observer, tid, tgid);
+	process->watched = observer->watches;
 	HASH_ADD_INT(observer->processes, tgid, process);
 	if (tgid > 0 && tgid < PIDS_MAX)
 		observer->pids[tgid / 8] |= (unsigned char)(1 << tgid % 8);
@@ -276,6 +277,47 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
  */
 enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
 
+/*
+ * Watching a process costs the kernel what some hundred looks at paths cost whittle; a filter that
+ * comes earlier can never let them run.
+ */
+enum { SEARCHES_SOME = 16, SEARCHES_MANY = 256 };
+
+bool observer_searches(const struct observer *observer, pid_t tgid)
+{
+	uint64_t count = observer->taught_searches;
+	struct process *process = NULL;
+
+	if (tgid)
+		HASH_FIND_INT(observer->processes, &tgid, process);
+	if (tgid)
+		count = process ? process->searches : 0;
+	return observer->flags & OBSERVE_ASKED &&
+	       (count >= SEARCHES_MANY || (process && process->watched));
+}
+
+void observer_watch(struct observer *observer, pid_t tgid, bool watched)
+{
+	if (tgid)
+		process_get(observer, tgid, tgid, NULL)->watched = watched;
+	else
+		observer->watches = watched;
+}
+
+/* Does it look at many paths, but not yet at so many that it is worth watching? */
+static bool may_search_more(const struct observer *observer, const struct process *process)
+{
+	return observer->flags & OBSERVE_ASKED && !process->watched &&
+	       process->searches >= SEARCHES_SOME && process->searches < SEARCHES_MANY;
+}
+
+/* A look at a path, which would be free if its process were watched. */
+static bool is_unwatched_search(const struct observer *observer, const struct thread *thread)
+{
+	return observer->flags & OBSERVE_ASKED && !thread->process->watched &&
+	       free_is_search(thread->known->row);
+}
+
 /* Takes the call in; has its process shown nothing new for a while? */
 static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 {
@@ -285,13 +327,18 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 
 	if (!thread->known->keys)
 		return false;
+	if (free_is_search(thread->known->row))
+		process->searches++;
 	if (!known_free(observer, thread)) {
 		known_learn(observer, thread, ok);
 		if (known_free(observer, thread)) /* by this call */
 			process->quiet = 0;
-		return false;
+		if (!is_unwatched_search(observer, thread))
+			return false;
 	}
 	if (thread->result_mode != RESULT_COMES || process->settled || ++process->quiet < enough)
+		return false;
+	if (may_search_more(observer, process))
 		return false;
 	process->quiet = 0;
 	return true;
@@ -365,6 +412,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 	if (!event->thread && creator) { /* shells that run commands are not quiet */
 		creator->quiet = 0;
 		child->process->settled = creator->settled;
+		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
@@ -477,6 +525,9 @@ unsigned int observe(struct observer *observer, const struct event *event)
 		break;
 	case EVENT_EXIT:
 		on_end(observer, event);
+		break;
+	case EVENT_ASKED:
+		privilege_asked(observer, event);
 		break;
 	case EVENT_LIMITATION:
 		emit_limitation(observer, event->what);

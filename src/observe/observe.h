@@ -205,6 +205,8 @@ struct process {
 	struct program *program;
 	unsigned int threads;
 	unsigned int quiet;       /* free calls since it showed a new one */
+	unsigned int searches;    /* calls of free_is_search() */
+	bool watched;             /* observer_watch(); its children are so too */
 	bool settled;             /* observer_settle(); its children are so too */
 	bool serves;              /* it listens, or accepts */
 	bool filtered;            /* its image began under a filter that another had taught */
@@ -297,8 +299,10 @@ struct observer {
 	struct learned *learned;
 	char **rechecks; /* names of calls that are never free */
 	size_t recheck_count;
-	bool taught;         /* observer_know() was called */
-	bool taught_netlink; /* by it: the workload has netlink sockets */
+	uint64_t taught_searches; /* calls of free_is_search() in an earlier run */
+	bool watches;             /* observer_watch(0) */
+	bool taught;              /* observer_know() was called */
+	bool taught_netlink;      /* by it: the workload has netlink sockets */
 	bool taught_accept;
 	bool netlink;        /* the workload made a netlink socket */
 	bool capless;        /* no process of the workload can ever have capabilities */
@@ -550,6 +554,7 @@ void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 void privilege_enter(struct thread *thread);
 /* Are the rules of the call such that they look at no file? */
 bool privilege_is_plain(const struct thread *thread);
+void privilege_asked(struct observer *observer, const struct event *event); /* EVENT_ASKED */
 /* At the result: the facts. */
 void privilege_leave(struct observer *observer, struct thread *thread, int64_t result);
 

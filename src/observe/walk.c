@@ -392,7 +392,7 @@ static int trail_open(const struct trail *trail)
 	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				.resolve = RESOLVE_NO_SYMLINKS };
 
-	if (!trail->length)
+	if (!trail->length) /* the tracee's root, where that is not whittle's */
 		return fcntl(trail->fd, F_DUPFD_CLOEXEC, 0);
 	return (int)syscall(SYS_openat2, trail->fd, trail->text, &how, sizeof how);
 }
@@ -504,7 +504,8 @@ static int walk_quickly(struct walk *walk)
 		result = trail_step(walk, &trail, &part);
 	if (result != 0)
 		return result;
-	if (!walk->done && !trail.open && place_take(trail_open(&trail), &walk->here) < 0)
+	trail.open |= walk->done || (!trail.length && trail.fd == walk->here.fd);
+	if (!trail.open && place_take(trail_open(&trail), &walk->here) < 0)
 		return BY_STEPS;
 	return finish(walk, &part);
 }

@@ -13,6 +13,7 @@ struct tracee {
 	/* See filtered.c. */
 	bool filtered; /* it carries whittle's filter for sure: only what that reports stops it */
 	bool joining;  /* it does from the end of the call that it is in */
+	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
 	/* See own.c. */
 	bool own_filters;      /* it has seccomp filters of its own */
@@ -40,7 +41,7 @@ struct engine_ops {
 };
 extern const struct engine_ops engine_ptrace, engine_notify;
 
-#define QUEUE_MAX 4
+#define QUEUE_MAX 8
 
 struct trace {
 	const struct engine_ops *engine;
@@ -66,6 +67,7 @@ struct trace {
 	long outer_filters; /* of whittle itself, which the workload inherits */
 	size_t filters;     /* installed */
 	struct own *own;
+	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	struct notify *notify; /* the notification engine's */
 };
 

@@ -51,6 +51,8 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 		return;
 	if (exact) {
 		child->filtered |= creator->filtered || (thread && creator->joining);
+		/* It was watched before it was filtered: trace_watch(). */
+		child->watched |= creator->watched && child->filtered;
 		child->own_filters = creator->own_filters;
 		child->strict = creator->strict;
 		child->no_new_privs = creator->no_new_privs;

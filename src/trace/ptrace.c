@@ -458,7 +458,10 @@ static int follow(struct trace *trace, struct launch *launch, const struct launc
 	trace->main_pid = launch->pid;
 	trace->main_running = true;
 	trace->outer_filters = filtered_count(getpid());
+	trace->current = launch->pid;
 	trace_add(trace, launch->pid, launch->pid)->no_new_privs = trace->no_new_privs;
+	if (trace->options->watch && !trace_watch(trace))
+		return fail(err, ERROR_SYSTEM, errno, "cannot watch what the workload is allowed");
 	if (seize(launch->pid, err) < 0 || launch_go(launch, err) < 0)
 		return -1;
 	return run_to_exec(trace, launch, plan, err);

@@ -1,4 +1,5 @@
 /* The life of a recorded workload: its engine, its tracees, the end. */
+#include <trace/asked.h>
 #include <trace/engine.h>
 
 #include <errno.h>
@@ -40,6 +41,15 @@ void trace_queue(struct trace *trace, const struct event *event)
 		trace->queue[(trace->queue_head + trace->queue_count++) % QUEUE_MAX] = *event;
 }
 
+static void queue_first(struct trace *trace, const struct event *event)
+{
+	if (trace->queue_count == QUEUE_MAX)
+		return;
+	trace->queue_head = (trace->queue_head + QUEUE_MAX - 1) % QUEUE_MAX;
+	trace->queue[trace->queue_head] = *event;
+	trace->queue_count++;
+}
+
 bool trace_unqueue(struct trace *trace, struct event *ret_event)
 {
 	if (trace->queue_count == 0)
@@ -71,11 +81,50 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 	return 0;
 }
 
+/* Before the events that are still to be told: its thread may be gone behind them. */
+static bool next_asked(struct trace *trace, struct event *ret_event)
+{
+	return trace->asked && asked_next(trace->asked, ret_event);
+}
+
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 {
-	if (trace_unqueue(trace, ret_event))
-		return 1;
-	return trace->engine->next(trace, ret_event, err);
+	struct event event;
+
+	if (trace->queue_count == 0) {
+		int more = trace->engine->next(trace, &event, err);
+		if (more <= 0)
+			return next_asked(trace, ret_event) ? 1 : more;
+		queue_first(trace, &event);
+	}
+	if (!next_asked(trace, ret_event))
+		trace_unqueue(trace, ret_event);
+	return 1;
+}
+
+bool trace_can_watch(void)
+{
+	struct asked *asked = asked_open();
+
+	asked_close(asked);
+	return asked;
+}
+
+bool trace_watch(struct trace *trace)
+{
+	const struct tracee *current = trace_find(trace, trace->current);
+
+	if (!current)
+		return false;
+	if (current->watched)
+		return true;
+	if (!trace->asked)
+		trace->asked = asked_open();
+	if (!trace->asked || asked_watch(trace->asked, current->tgid) < 0)
+		return false;
+	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		tracee->watched |= tracee->tgid == current->tgid;
+	return true;
 }
 
 pid_t trace_main_pid(const struct trace *trace)
@@ -127,6 +176,7 @@ void trace_free(struct trace *trace)
 		return;
 	trace_kill(trace);
 	trace->engine->release(trace);
+	asked_close(trace->asked);
 	HASH_ITER (hh, trace->tracees, tracee, next)
 		trace_remove(trace, tracee);
 	free(trace);

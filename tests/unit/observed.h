@@ -49,6 +49,29 @@ static const char *native(void)
 	return abi_of_machine(NULL)->name;
 }
 
+/* Does a filter of these calls let this one run? As the kernel would judge it. */
+static inline bool allows(const struct free_call *calls, size_t count, uint64_t nr,
+			  const uint64_t args[6])
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t matched = 0;
+
+		if (calls[i].nr != nr)
+			continue;
+		for (size_t k = 0; k < calls[i].arg_count; k++) {
+			const struct free_arg *arg = &calls[i].args[k];
+			size_t at = 0;
+
+			while (at < arg->count && arg->values[at] != (args[arg->index] & arg->mask))
+				at++;
+			matched += at < arg->count;
+		}
+		if (matched == calls[i].arg_count)
+			return true;
+	}
+	return false;
+}
+
 /* ---- the other side: facts of a run ---- */
 
 struct run {
@@ -123,7 +146,7 @@ static uint64_t count_fields(const struct run *run, enum fact_kind kind, const c
 #define count_facts(run, kind, ...)                                                                \
 	count_fields((run), (kind), (const char *const[FACT_FIELDS]){ __VA_ARGS__ })
 
-static void dump(const struct run *run, enum fact_kind kind)
+static inline void dump(const struct run *run, enum fact_kind kind)
 {
 	size_t count;
 	const struct evidence_fact **facts = evidence_facts(run->evidence, kind, &count);
@@ -207,7 +230,7 @@ struct scenario {
 	} while (0)
 
 /* A fresh directory for each test; its name is resolved already. */
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	char name[] = "/tmp/whittle-observe-XXXXXX";
 
@@ -217,7 +240,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	char *argv[] = { "rm", "-rf", top, NULL };
 	pid_t child = fork();
@@ -235,7 +258,7 @@ static int teardown(void **state)
 #define live_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* To be called first by main(): runs the scenario that argv names and ends, if it names one. */
-static void run_scenario(char **argv, const struct scenario *scenarios)
+static inline void run_scenario(char **argv, const struct scenario *scenarios)
 {
 	const char *given = getenv("WHITTLE_TEST_TOP");
 
