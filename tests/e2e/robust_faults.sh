@@ -107,15 +107,16 @@ else
 	t_skip 'a full disk' 'this needs root'
 fi
 
-# Where ptrace is not permitted: what forbids it, and the smallest fix. (LeakSanitizer traces too:
+# Where ptrace is not permitted: what forbids it, and the smallest fix; or the other engine. (LeakSanitizer traces too:
 # a sanitized whittle would fail here for its own reason.)
 forbidden()
 {
 	local status=0
 
-	ASAN_OPTIONS=detect_leaks=0 timeout -s KILL 30 "$@" "$WHITTLE" record -o forbidden -- touch "$T/ran" >got 2>err || status=$?
+	ASAN_OPTIONS=detect_leaks=0 timeout -s KILL 30 "$@" "$WHITTLE" record -o forbidden --engine "$ENGINE" -- touch "$T/ran" >got 2>err || status=$?
 	echo "$status"
 }
+ENGINE=ptrace
 t_is 'ptrace refused by a filter' "$(forbidden "$WORKLOADS/no_ptrace")" 125
 t_like 'is explained, with the fix' "$(cat err)" 'cannot trace.*SYS_PTRACE'
 t_ok 'the workload did not run untraced' test ! -e ran
@@ -125,6 +126,9 @@ if t_have strace; then
 else
 	t_skip 'whittle under another tracer' 'strace is missing'
 fi
+ENGINE=auto
+t_is 'ptrace refused, and any engine will do' "$(forbidden "$WORKLOADS/no_ptrace")" 0
+t_ok 'it is the one that needs none' grep -q '"engine": "notify"' forbidden/evidence.json
 
 # Secrets on the command line are not kept.
 "$WHITTLE" record -q -o secrets -- true --password=hunter2 --token hunter2 http://me:hunter2@host/ \
