@@ -45,12 +45,21 @@ engine_list()
 }
 
 # engine_facts EVIDENCE WHAT: what a policy needs, one fact a line, sorted, without counts, and without
-# paths that were only looked at (stat, chdir: no target of a policy asks). Of a call it says whether it
+# paths that were only looked at (stat, chdir: no target of a policy asks). git(1) makes up names that look
+# made up in most runs, not in all. Of a call it says whether it
 # was always refused. WHAT are words with "," between:
 #	seen       observed in this run; without it, also what was carried into it from before
 #	programs   with the program of each, of those programs whose attribution is complete
 #	tried      no results, and nothing that follows from them: where the engine sees none
 engine_facts()
+{
+	local cache="$1.facts-$2"
+
+	if [ ! "$cache" -nt "$1" ]; then engine_read_facts "$@" >"$cache" || return; fi
+	cat "$cache"
+}
+
+engine_read_facts()
 {
 	jq -r --arg what "$2" '
 	def asked(word): $what | split(",") | any(. == word);
@@ -62,6 +71,7 @@ engine_facts()
 		| (.program // .by // "") as $program
 		| select((asked("programs") | not) or any($complete[]; . == $program))
 		| del(.counts, .by) | .program = $program
+		| map_values(gsub("/tmp_obj_[A-Za-z0-9]{6}$"; "/tmp_obj_\\{random}"))
 		| if asked("programs") then . else .program = "" end
 		| if asked("tried") then del(.owner, .verdict, .target) else . end]
 	| if $section == "syscalls" then group_by([.abi, .name, .program]) | map(
@@ -90,6 +100,7 @@ engine_compare()
 		engine_facts "$other" "${w}seen" >"$dir/seen" || return
 		comm -23 "$dir/stable" "$dir/all" >"$dir/missed"
 		comm -13 "$dir/any" "$dir/seen" >"$dir/invented"
+		case $w in tried*) engine_tried "$dir" ;; esac
 		comm -13 "$dir/seen" "$dir/all" >"$dir/carried"
 		case $w in *programs*) engine_attributed "$dir" "$other" "$@" ;; esac
 		: >"$dir/from"
@@ -122,6 +133,26 @@ engine_stable()
 		mv "$dir/both" "$dir/stable"
 		mv "$dir/either" "$dir/any"
 	done
+}
+
+# engine_tried DIR: without results, what was tried in vain is there too; and names are not known to be made
+# up (mkstemp(3)), so that each stands for itself.
+engine_tried()
+{
+	local dir=$1
+
+	grep -E '^(syscalls|arguments)' "$dir/invented" >"$dir/kept"
+	mv "$dir/kept" "$dir/invented"
+	sed 's/\\{random}/??????/' "$dir/missed" | while IFS= read -r row; do
+		case $row in
+		*'??????'*) awk -v row="$row" '
+			BEGIN { at = index(row, "??????"); head = substr(row, 1, at - 1); tail = substr(row, at + 6) }
+			substr($0, 1, at - 1) == head && substr($0, at + 6) == tail { found = 1 }
+			END { exit found }' "$dir/all" && printf '%s\n' "$row" ;;
+		*) printf '%s\n' "$row" ;;
+		esac
+	done >"$dir/kept"
+	mv "$dir/kept" "$dir/missed"
 }
 
 # engine_attributed DIR OTHER EXACT…: keeps in DIR/missed and DIR/invented the facts of those programs

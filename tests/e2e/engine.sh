@@ -1,0 +1,268 @@
+#!/usr/bin/env bash
+# Real programs, and those that use seccomp themselves, under each engine: the same outcome as alone, and
+# in the evidence, all that a policy needs, the same as with every call looked at. Then what is said of
+# what a filter hides.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib-engine.sh"
+t_init
+t_have jq || t_skip_all "$t_missing is not installed"
+engine_have exact || t_skip_all "no engine to compare: $(head -n 1 "$T/engine-why")"
+engine_list learned known notify notify-known
+chmod 0755 "$T"
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # no wrappers in somebody's home
+export PATH GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z' HOME=$T/home
+mkdir "$HOME"
+own=$WORKLOADS/engine_own storm=$WORKLOADS/engine_storm
+
+# within DIR COMMAND…: in a fresh copy of $fixture, always of the same name
+within()
+{
+	local name=$1
+
+	shift
+	rm -rf "$T/work"
+	cp -r "$T/fixture" "$T/work"
+	(cd "$T/work" && exec timeout -s KILL 120 "$@") >"$T/$name.out" 2>"$T/$name.err" </dev/null
+}
+
+# record NAME ENGINE COMMAND…: its evidence is in $T/NAME
+record()
+{
+	local name=$1 engine=$2
+	local -a options
+
+	shift 2
+	mapfile -t options < <(engine_options "$engine" "$T/exact1/evidence.json")
+	within "$name" "$WHITTLE" record -q --expect "$expect" -o "$T/$name" --replace "${options[@]}" -- "$@"
+}
+
+# same_evidence ENGINE COMMAND…: what differs is compared with more exact runs before it counts: what
+# one run has and another has not varies by itself.
+same_evidence()
+{
+	local engine=$1 known='' run
+	local -a runs=("$T/exact1/evidence.json" "$T/exact2/evidence.json")
+
+	shift
+	case $engine in *known) known=$T/exact1/evidence.json ;; esac
+	engine_compare "$engine" "$T/$engine/evidence.json" "$known" "${runs[@]}" >"$T/difference" && return
+	for run in exact3 exact4 exact5 exact6; do
+		[ -e "$T/$run/evidence.json" ] || record "$run" exact "$@"
+		runs+=("$T/$run/evidence.json")
+	done
+	engine_compare "$engine" "$T/$engine/evidence.json" "$known" "${runs[@]}" >"$T/difference" && return
+	cat "$T/difference"
+	return 1
+}
+
+# compare NAME COMMAND…: alone, exactly, and under each engine
+compare()
+{
+	local name=$1 engine status
+
+	shift
+	rm -rf "$T"/exact?
+	expect=0
+	within plain "$@" || expect=$?
+	record exact1 exact "$@"
+	record exact2 exact "$@"
+	for engine in "${engines[@]}"; do
+		status=0
+		record "$engine" "$engine" "$@" || status=$?
+		if [ "$status" -eq "$expect" ] && { [ -n "${VARIES-}" ] || cmp -s "$T/plain.out" "$T/$engine.out"; }; then
+			t_pass "$name, $engine: the same outcome"
+		else
+			{ echo "status $status, alone $expect"
+			diff "$T/plain.out" "$T/$engine.out"
+			cat "$T/$engine.err"; } >"$T/difference"
+			t_fail "$name, $engine: the same outcome" "$T/difference"
+		fi
+		t_ok "$name, $engine: the same facts" same_evidence "$engine" "$@"
+		t_ok "$name, $engine: complete" jq -e '.runs[0] | .complete and .losses == {}' "$T/$engine/evidence.json"
+	done
+}
+
+# ---- real programs ----
+
+mkdir "$T/fixture"
+cat >"$T/fixture/hello.c" <<'C'
+#include <stdio.h>
+int answer(void);
+int main(void) { return printf("%d\n", answer()) < 0; }
+C
+echo 'int answer(void) { return 42; }' >"$T/fixture/answer.c"
+cat >"$T/fixture/work.py" <<'PYTHON'
+import json, os, socket, sqlite3, subprocess, threading
+def work(number):
+    for i in range(100):
+        os.stat("work.py")
+    with open("file%d" % number, "w") as file:
+        file.write(json.dumps(list(range(number))))
+threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(subprocess.run(["sh", "-c", "cat file2; exit 3"], capture_output=True))
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+a, b = socket.socketpair()
+os.rename("file1", "renamed")
+os.unlink("file0")
+PYTHON
+cat >"$T/fixture/work.sh" <<'SH'
+for i in 1 2 3 4 5 6 7 8; do
+	seq $i 100 | sort -r | uniq -c | head -n 2
+	echo $i >>log
+	[ -e "none$i" ] || test -r log
+done
+(cd / && pwd) && mkdir -p a/b/c && mv log a/b && rm -r a
+awk 'BEGIN { for (i = 0; i < 100; i++) print i > "numbers" }' && wc -l <numbers
+SH
+cat >"$T/fixture/work.pl" <<'PERL'
+for my $i (0 .. 60) { open(my $file, '>', "f" . $i % 4) or die; print $file $i; close $file; -e "f$i"; }
+opendir(my $dir, '.'); print join(' ', sort readdir $dir), "\n";
+my $pid = fork; if ($pid == 0) { exec 'true' } waitpid $pid, 0; print `echo $?`; unlink 'f0'; kill 0, $$;
+PERL
+for i in $(seq 40); do
+	mkdir -p "$T/fixture/tree/d$((i % 7))"
+	echo "$i" >"$T/fixture/tree/d$((i % 7))/f$i"
+done
+
+# program NAME NEEDED COMMAND…
+program()
+{
+	local name=$1 needed=$2
+
+	shift 2
+	if t_have "$needed"; then compare "$name" "$@"; else t_skip "$name" "$needed is not installed"; fi
+}
+
+program python3 /usr/bin/python3 /usr/bin/python3 work.py
+program gcc gcc sh -c 'gcc -O1 -c hello.c && gcc -O1 -c answer.c && gcc -o hello hello.o answer.o && ./hello'
+program git git sh -c 'git init -q && git add . && git -c user.name=n -c user.email=e commit -qm m &&
+	echo more >>hello.c && git status --short && git diff --stat && git log --format=%H'
+program find find find tree -name 'f*' -newer hello.c -o -type d -size +0
+program tar tar sh -c 'tar -czf t.gz tree && gzip -t t.gz && mkdir x && tar -C x -xf t.gz && ls x/tree/d1'
+program sqlite3 sqlite3 sqlite3 base.db 'create table t(a); begin; insert into t values(1),(2); commit;
+	update t set a = a + 1; select sum(a) from t; vacuum;'
+program bash bash bash work.sh
+program perl perl perl work.pl
+program dd dd dd if=/dev/zero of=zeros bs=1 count=3000 status=none
+VARIES=1
+# shellcheck disable=SC2016 # the inner shell's
+program redis redis-benchmark sh -c 'redis-server --port 0 --unixsocket s --save "" --daemonize no >/dev/null &
+	until redis-cli -s s ping >/dev/null 2>&1; do sleep 0.1; done
+	redis-benchmark -s s -n 500 -c 4 -t set,get -q >/dev/null; redis-cli -s s shutdown nosave; wait'
+VARIES=
+
+# ---- those that use seccomp themselves ----
+
+# What notify cannot do for them it says: it never sees what their filters refuse (they outrank it), and
+# a process has one listener, so that they cannot have their own.
+all=("${engines[@]}")
+engines=()
+for engine in "${all[@]}"; do
+	case $engine in notify*) ;; *) engines+=("$engine") ;; esac
+done
+for kind in query errno trap trace tsync strict stacked listener; do
+	compare "own $kind, at once" "$own" "$kind" 2
+	compare "own $kind, later" "$own" "$kind" 150
+done
+said() { jq -e '.runs[0].limitations | keys | any(startswith("own-"))' "$T/notify/evidence.json"; }
+same_or_said() { cmp "$T/plain.out" "$T/notify.out" || said; }
+for kind in query errno trap trace tsync strict stacked listener; do
+	case " ${all[*]} " in *' notify '*) ;; *) break ;; esac
+	expect=6
+	within plain "$own" "$kind" 20
+	record exact1 exact "$own" "$kind" 20
+	record notify notify "$own" "$kind" 20
+	t_is "own $kind, notify: its status" "$?" 6
+	t_ok "own $kind, notify: the same outcome, or it is said" same_or_said
+	if ! said >/dev/null; then
+		t_ok "own $kind, notify: the same facts, or it is said" \
+			engine_compare notify "$T/notify/evidence.json" '' "$T/exact1/evidence.json"
+	fi
+done
+
+# ---- what is said ----
+
+expect=0
+run() { jq -r ".runs[0].$1" "$T/$2/evidence.json"; }
+# attribution NAME PROGRAM
+attribution()
+{
+	jq -r --arg program "$2" '[.programs[] | select(.path == $program) | .attribution] | unique | join(",")' \
+		"$T/$1/evidence.json"
+}
+expect=7
+record one learned "$storm" execs 1
+record two learned "$storm" execs 2
+record exact1 exact "$storm" execs 2
+t_is 'learned: the run says so' "$(run filter one)" learned
+t_is 'exact: no filter' "$(run filter exact1)" none
+t_is 'a program that no other has taught: its attribution is complete' "$(attribution one "$storm")" complete
+t_like 'a program executed under a filter: incomplete' "$(attribution two "$storm")" incomplete
+t_is 'exact: complete' "$(attribution exact1 "$storm")" complete
+record dead known "$storm" execs 2
+t_like 'known: the run says so' "$(run filter dead)" known
+t_is 'known: incomplete' "$(attribution dead "$storm")" incomplete
+
+# counts EVIDENCE CALL: of the run
+counts() { jq -r --arg name "$2" '[.syscalls[] | select(.name == $name) | .counts[]] | unique | join(",")' \
+	"$T/$1/evidence.json"; }
+record exact1 exact "$storm" timer 1000
+record other known "$storm" locked 1000
+t_is 'known: a call that came no more is carried' "$(counts other setitimer)" carried
+t_is 'known: a call that was let run is carried' "$(counts other lseek)" carried
+t_like 'known: a call that was not known is recorded' "$(counts other mlockall)" '^[0-9]+$'
+t_ok 'known: so is its path' jq -e --arg program "$storm" 'any(.execs[]; .path == $program)' \
+	"$T/other/evidence.json"
+within checked "$WHITTLE" record -q --expect 7 -o "$T/checked" --replace --known "$T/exact1/evidence.json" \
+	--recheck lseek,setitimer -- "$storm" locked 1000
+t_like '--recheck: a call that came is seen' "$(counts checked lseek)" '^[0-9]+$'
+t_is '--recheck: one that did not is no longer there' "$(counts checked setitimer)" ''
+t_is '--recheck: others are carried' "$(counts checked getppid)" carried
+
+expect=0
+# shellcheck disable=SC2016 # the inner shell's
+script='for i in 1 2 3 4 5 6 7 8 9 10; do [ -r hello.c ]; read line <hello.c; done; eval "$1"'
+record exact1 exact sh -c "$script" sh :
+record more known sh -c "$script" sh 'mkdir made; read line <answer.c; umask 077; kill -CONT $$'
+t_like 'known: one more call' "$(counts more mkdir)" '^[0-9]+$'
+t_is 'known: one more path' "$(jq -r --arg path "$T/work/answer.c" '.paths[] | select(.path == $path) |
+	"\(.access) \(.counts[])"' "$T/more/evidence.json")" 'read 1'
+t_is 'known: one more signal' "$(jq -r '.signals[] | "\(.name) \(.counts[])"' "$T/more/evidence.json")" 'cont 1'
+
+# ---- privileges ----
+
+if [ "$(id -u)" -ne 0 ] || ! t_have setpriv; then
+	t_skip 'set-id programs, other users' 'is not root, or has no setpriv'
+	t_end
+fi
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+cp "$(command -v id)" "$T/fixture/id"
+chmod 4755 "$T/fixture/id"
+cp -p "$T/fixture/id" "$T/id"
+for engine in exact "${all[@]}"; do
+	record setuid "$engine" "$own" exec 200 "${nobody[@]}" "$T/id" -u
+	t_is "$engine: a set-uid program has its privilege behind a filter" "$(tail -n 1 "$T/setuid.out")" 0
+done
+rm "$T/fixture/id"
+if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
+	mkdir -m 0777 "$T/theirs"
+	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -o "$T/theirs/out" --expect 6 -- "$own" query 200) \
+		>"$T/theirs.out" 2>"$T/theirs.err"
+	t_is 'not root: its status' "$?" 6
+	t_is 'not root: a filter was learned' "$(jq -r '.runs[0].filter' "$T/theirs/out/evidence.json")" learned
+	t_ok 'not root: no_new_privs is said' grep -q no_new_privs "$T/theirs.err"
+	t_ok 'not root: and written' jq -e '.runs[0].limitations["no-new-privs"] == 1' "$T/theirs/out/evidence.json"
+	"$own" query 200 >"$T/plain.out"
+	t_is 'not root: of seccomp it sees nothing' "$(grep mode "$T/theirs.out")" 'mode: 0'
+	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -q -o "$T/theirs/exact" --exact --expect 6 -- \
+		"$own" query 200) >"$T/theirs.exact" 2>&1
+	t_is 'not root, exact: no_new_privs is not set' "$(grep privs "$T/theirs.exact")" 'no_new_privs: 0'
+	t_ok 'not root, exact: nor said' jq -e '.runs[0].limitations["no-new-privs"] == null' \
+		"$T/theirs/exact/evidence.json"
+else
+	t_skip 'not root' 'the build cannot be reached by others than root'
+fi
+t_end
