@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# Hostile conditions, under each engine: the workload does what it does alone, nothing hangs, and the
+# evidence is complete or says what it lost.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib-engine.sh"
+t_init
+cd "$T" || exit 1
+t_have jq || t_skip_all "$t_missing is not installed"
+storm=$WORKLOADS/engine_storm
+
+# recorded ENGINE COMMAND…: under whittle with that engine; $AS is a prefix of words for it. $LIMIT seconds.
+recorded()
+{
+	local engine=$1
+	local -a options
+
+	shift
+	mapfile -t options < <(engine_options "$engine" "$T/known-$kind/evidence.json")
+	timeout -s KILL "${LIMIT:-60}" "${AS[@]}" "$WHITTLE" record -q \
+		--expect "${plain:-7}" -o "$T/out" --replace "${options[@]}" -- "$@"
+}
+
+# accounted: the evidence is there, and complete or with losses that are counted
+accounted()
+{
+	jq -e '.runs[0] | .outcome != null and (if .losses == {} then true
+		else .complete == false and all(.losses[]; . > 0) end)' "$T/out/evidence.json"
+}
+
+lossless()
+{
+	jq -e '.runs[0].losses == {}' "$T/out/evidence.json"
+}
+
+# has_filter: the learned engine did let calls run
+has_filter()
+{
+	jq -er '.runs[0].filter' "$T/out/evidence.json" | grep -q 'learned\|known'
+}
+
+# storms NAME FILTERED COMMAND…: the same under each engine as alone. FILTERED says whether the learned
+# engine is to have installed a filter: yes, or "any".
+storms()
+{
+	local kind=$1 filtered=$2 engine plain=0 status
+
+	shift 2
+	timeout -s KILL "${LIMIT:-60}" "${AS[@]}" "$@" >plain.out 2>plain.err || plain=$?
+	for engine in "${with[@]}"; do
+		case $engine in *known)
+			[ -e "$T/known-$kind" ] || AS=() recorded learned "$@" >/dev/null 2>&1
+			[ -e "$T/known-$kind" ] || cp -r "$T/out" "$T/known-$kind"
+			;;
+		esac
+		status=0
+		rm -rf "$T/out"
+		[ ${#AS[@]} -eq 0 ] || mkdir -m 0777 "$T/out"
+		recorded "$engine" "$@" >traced.out 2>traced.err || status=$?
+		if [ "$status" -eq "$plain" ] && cmp -s plain.out traced.out && cmp -s plain.err traced.err; then
+			t_pass "$kind, $engine: the same outcome"
+		else
+			{
+				echo "status $status, alone $plain"
+				diff plain.out traced.out
+				diff plain.err traced.err
+			} >difference
+			t_fail "$kind, $engine: the same outcome" difference
+		fi
+		if [ "$engine" = "$may_lose" ]; then
+			t_ok "$kind, $engine: complete, or what was lost is counted" accounted
+			t_figure "$kind, $engine: $(jq -c '.runs[0].losses' "$T/out/evidence.json")"
+		else
+			t_ok "$kind, $engine: nothing is lost" lossless
+		fi
+		if [ "$engine" = learned ] && [ "$filtered" = yes ]; then
+			t_ok "$kind, $engine: a filter was installed" has_filter
+		fi
+	done
+}
+
+engine_list learned notify
+with=("${engines[@]}")
+AS=() may_lose=
+
+storms '5 kHz timer' yes "$storm" timer 20000
+storms '1,000 threads' yes "$storm" threads 1000
+storms '3,000 processes' any "$storm" forks 3000
+storms 'executes itself 150 times' any "$storm" execs 150
+# By the time that notify asks what the image of an execve(2) was, the next one may be under way.
+may_lose=notify
+storms 'executes from a thread 50 times' any "$storm" thread-exec 50
+may_lose=
+storms '200 vfork children' any "$storm" vforks 200
+storms 'vfork, 30 deep' any "$WORKLOADS/vfork_chain" 30
+storms 'stopped and continued 200 times' yes "$storm" stops 200
+storms '200 killed' any "$storm" kills 200
+storms 'orphans' any "$storm" orphans 50
+storms 'no address space left' any "$storm" memory 1000
+storms 'memory is locked' yes "$storm" locked 1000
+storms 'job control' any "$WORKLOADS/stops"
+
+# What traces others runs under notify as alone, and is refused under ptrace: said, not silent.
+if engine_have notify; then
+	with=(notify)
+	storms 'traces its child' any "$storm" ptrace 300
+fi
+LIMIT=60 kind=ptrace recorded learned "$storm" ptrace 300 >traced.out 2>&1
+t_is 'traces its child, learned: its status' "$?" 7
+t_ok 'traces its child, learned: the refusal is said' \
+	jq -e '.runs[0].limitations["ptrace-refused"] > 0' out/evidence.json
+
+# ---- from outside ----
+
+# gone PID…: none of them runs (a zombie does not)
+gone()
+{
+	local pid state
+
+	for pid; do
+		state=$(awk '/^State:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+		case $state in '' | Z | X) ;; *) return 1 ;; esac
+	done
+}
+
+# descends PID: it and all below
+descends()
+{
+	local pid
+
+	echo "$1"
+	while read -r pid; do descends "$pid"; done < <(cat "/proc/$1/task"/*/children 2>/dev/null | xargs -r -n 1)
+}
+
+# start ENGINE COMMAND…: in the background; sets $whittle and $workload
+start()
+{
+	local -a options
+	local engine=$1
+
+	shift
+	mapfile -t options < <(engine_options "$engine")
+	rm -rf out got
+	"$WHITTLE" record -q -o out --replace "${options[@]}" -- "$@" >got 2>err &
+	whittle=$!
+	wait_for 10 grep -q ready got || return 1
+	workload=$(sed -n 's/ready //p' got)
+}
+
+calling()
+{
+	local before now
+
+	before=$(awk '{ print $14 + $15 }' "/proc/$workload/stat" 2>/dev/null) || return 1
+	sleep 0.3
+	now=$(awk '{ print $14 + $15 }' "/proc/$workload/stat" 2>/dev/null) || return 1
+	[ "$now" -gt "$before" ]
+}
+
+for engine in learned notify; do
+	engine_have "$engine" || continue
+	for delay in 0 0.02 0.1 0.5; do
+		if ! start "$engine" "$storm" endless; then
+			t_fail "$engine: starts" err
+			continue
+		fi
+		sleep "$delay"
+		mapfile -t all < <(descends "$whittle")
+		kill -KILL "$whittle"
+		wait "$whittle" 2>/dev/null
+		t_ok "$engine: whittle is killed $delay s after: the workload dies with it" wait_for 10 gone "${all[@]}" "$workload"
+		gone "$workload" || kill -KILL "$workload"
+	done
+	if start "$engine" "$storm" endless; then
+		sleep 0.3
+		kill -STOP "$whittle"
+		sleep 0.5
+		kill -CONT "$whittle"
+		t_ok "$engine: whittle suspended and resumed: the workload goes on" wait_for 10 calling
+		kill -KILL "$workload"
+		wait "$whittle" 2>/dev/null
+		t_is "$engine: and its end is whittle's" "$?" 137
+		t_ok "$engine: and is recorded" jq -e '.runs[0].outcome == { "signaled": "SIGKILL" } and
+			.runs[0].losses == {}' out/evidence.json
+	else
+		t_fail "$engine: starts" err
+	fi
+done
+
+# ---- in a world of its own ----
+
+with=("${engines[@]}")
+# Process ids come round every few hundred.
+if unshare --pid --fork --mount-proc sh -c 'echo 400 >/proc/sys/kernel/pid_max' 2>/dev/null &&
+	[ "$(cat /proc/sys/kernel/pid_max)" -gt 400 ]; then
+	AS=(unshare --pid --fork --kill-child --mount-proc sh -c
+		'echo 400 >/proc/sys/kernel/pid_max && exec "$@"' sh)
+	storms 'process ids wrap around' any "$storm" forks 2000
+	AS=()
+else
+	t_skip 'process ids wrap around' 'no pid_max of a namespace of its own here'
+fi
+if [ "$(id -u)" -eq 0 ] && t_have setpriv unshare &&
+	unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc' 2>/dev/null; then
+	chmod 0755 "$T"
+	AS=(unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' sh
+		setpriv --reuid 65534 --regid 65534 --clear-groups)
+	storms 'hidepid, not root' any "$storm" forks 300
+	storms 'hidepid, not root, timer' yes "$storm" timer 3000
+	AS=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	storms 'not root' yes "$storm" threads 100
+	AS=()
+else
+	t_skip 'hidepid' 'needs root, and a proc mount of its own'
+fi
+t_end
