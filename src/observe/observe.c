@@ -281,11 +281,11 @@ enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
  * Watching a process costs the kernel what some hundred looks at paths cost whittle; a filter that
  * comes earlier can never let them run.
  */
-enum { SEARCHES_SOME = 16, SEARCHES_MANY = 256 };
+enum { SEARCHES_MANY = 512 };
 
 bool observer_searches(const struct observer *observer, pid_t tgid)
 {
-	uint64_t count = observer->taught_searches;
+	uint64_t count = observer->taught_searches * 2; /* its results are counted apart */
 	struct process *process = NULL;
 
 	if (tgid)
@@ -304,11 +304,18 @@ void observer_watch(struct observer *observer, pid_t tgid, bool watched)
 		observer->watches = watched;
 }
 
-/* Does it look at many paths, but not yet at so many that it is worth watching? */
+/*
+ * Does it seem to go on looking at paths, but not yet at so many that it is worth watching? A
+ * quarter of its calls is reason to wait and see, two thirds to wait until it is worth it.
+ */
 static bool may_search_more(const struct observer *observer, const struct process *process)
 {
-	return observer->flags & OBSERVE_ASKED && !process->watched &&
-	       process->searches >= SEARCHES_SOME && process->searches < SEARCHES_MANY;
+	unsigned int calls = process->quiet, searches = process->quiet_searches;
+
+	if (!(observer->flags & OBSERVE_ASKED) || process->watched ||
+	    process->searches >= SEARCHES_MANY)
+		return false;
+	return calls < 4 * QUIET_CALLS ? searches >= calls / 4 : searches >= calls / 3 * 2;
 }
 
 /* A look at a path, which would be free if its process were watched. */
@@ -327,12 +334,14 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 
 	if (!thread->known->keys)
 		return false;
-	if (free_is_search(thread->known->row))
+	if (free_is_search(thread->known->row)) {
 		process->searches++;
+		process->quiet_searches++;
+	}
 	if (!known_free(observer, thread)) {
 		known_learn(observer, thread, ok);
 		if (known_free(observer, thread)) /* by this call */
-			process->quiet = 0;
+			process->quiet = process->quiet_searches = 0;
 		if (!is_unwatched_search(observer, thread))
 			return false;
 	}
@@ -340,7 +349,7 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 		return false;
 	if (may_search_more(observer, process))
 		return false;
-	process->quiet = 0;
+	process->quiet = process->quiet_searches = 0;
 	return true;
 }
 
@@ -410,7 +419,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 	struct thread *child =
 		thread_get(observer, event->child, tgid, creator ? creator->program : NULL);
 	if (!event->thread && creator) { /* shells that run commands are not quiet */
-		creator->quiet = 0;
+		creator->quiet = creator->quiet_searches = 0;
 		child->process->settled = creator->settled;
 		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
@@ -464,7 +473,7 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 
 static void renew_process(struct process *process, const struct event *event)
 {
-	process->quiet = 0;
+	process->quiet = process->quiet_searches = 0;
 	process->serves = false;
 	process->filtered = event->filtered;
 	value_set_release(&process->accepts);

@@ -204,13 +204,14 @@ struct process {
 	pid_t tgid;
 	struct program *program;
 	unsigned int threads;
-	unsigned int quiet;       /* free calls since it showed a new one */
-	unsigned int searches;    /* calls of free_is_search() */
-	bool watched;             /* observer_watch(); its children are so too */
-	bool settled;             /* observer_settle(); its children are so too */
-	bool serves;              /* it listens, or accepts */
-	bool filtered;            /* its image began under a filter that another had taught */
-	struct value_set accepts; /* descriptors that it accepted connections from */
+	unsigned int quiet;          /* free calls since it showed a new one */
+	unsigned int quiet_searches; /* calls of free_is_search() since then */
+	unsigned int searches;       /* calls of free_is_search() */
+	bool watched;                /* observer_watch(); its children are so too */
+	bool settled;                /* observer_settle(); its children are so too */
+	bool serves;                 /* it listens, or accepts */
+	bool filtered;               /* its image began under a filter that another had taught */
+	struct value_set accepts;    /* descriptors that it accepted connections from */
 	UT_hash_handle hh;
 };
 
