@@ -180,7 +180,8 @@ same_calls()
 {
 	[ -s "$T/evidence/evidence.json" ] || { echo "no evidence"; return 1; }
 	if [ -n "$TRACEFS" ]; then
-		tracepoint_split "$T/evidence/evidence.json" "$T/kernel" && oracle_compare "$1"
+		tracepoint_split "$T/evidence/evidence.json" "$T/kernel" &&
+			LEAST=$(evidence_least "$T/evidence/evidence.json") oracle_compare "$1"
 	else
 		evidence_calls "$T/evidence/evidence.json" "$KERNEL_CALLS" >"$T/calls"
 	fi || return 1

@@ -2,7 +2,8 @@
 # On the same run, the set of syscall numbers that whittle recorded is the one that the kernel's
 # raw_syscalls tracepoints saw. The tracepoint carries no architecture (audit.sh compares that), and
 # it comes after seccomp: what left the kernel without having been entered was denied by a filter of
-# the workload's own, and is listed apart. FULL=1 runs more of stress-ng.
+# the workload's own, and is listed apart. By plain ptrace the counts are the same too; with filters
+# they are "at least". FULL=1 runs more of stress-ng.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/common.bash"
 . "$(dirname "$0")/stressors.bash"
@@ -13,14 +14,21 @@ tracefs=$T/tracefs
 tracefs_mount "$tracefs" || t_skip_all "$tracefs_why"
 trap 'umount "$tracefs"; t_cleanup' EXIT
 
-# observed NAME [AS…] -- COMMAND…: records the command while the kernel counts; AS is a prefix of
-# words for whittle itself, such as setpriv.
+# observed NAME [AS…] -- COMMAND…: records the command while the kernel counts, with every call seen
+# and with filters; AS is a prefix of words for whittle itself, such as setpriv.
 observed()
 {
-	local name=$1 program status=0
+	observed_by --exact "$1, --exact" "${@:2}"
+	observed_by --engine=ptrace "$@"
+}
+
+# observed_by OPTION NAME [AS…] -- COMMAND…
+observed_by()
+{
+	local option=$1 name=$2 program status=0
 	local -a as=()
 
-	shift
+	shift 2
 	while [ "$1" != -- ]; do
 		as+=("$1")
 		shift
@@ -31,7 +39,7 @@ observed()
 	rm -rf "$T/evidence" "$T/kernel"
 	mkdir -m 0777 "$T/evidence"
 	(cd "$T/work" && exec "$KERNEL_CALLS" "$tracefs" "$T/kernel" "${as[@]}" timeout 120 \
-		"$WHITTLE" record -o "$T/evidence" --replace -- "$KERNEL_CALLS" --join "$program" "$@") \
+		"$WHITTLE" record "$option" -o "$T/evidence" --replace -- "$KERNEL_CALLS" --join "$program" "$@") \
 		>"$T/log" 2>&1 </dev/null || status=$?
 	if [ "$status" -eq 125 ] ||
 		! tracepoint_split "$T/evidence/evidence.json" "$T/kernel" >>"$T/log" 2>&1; then
@@ -70,7 +78,7 @@ observed "threads, whittle unprivileged" "${nobody[@]}" -- "$T/kinds" threads
 
 if t_have stress-ng; then
 	for stressor in $(stressors); do
-		observed "stress-ng $stressor" -- stress-ng --quiet --temp-path "$T/work" --oomable \
+		observed_by --engine=ptrace "stress-ng $stressor" -- stress-ng --quiet --temp-path "$T/work" --oomable \
 			--timeout "$(stressor_seconds "$stressor")" "--$stressor" 1 "--$stressor-ops" 10
 	done
 else
