@@ -45,9 +45,11 @@ engine_list()
 }
 
 # engine_facts EVIDENCE WHAT: what a policy needs, one fact a line, sorted, without counts, and without
-# paths that were only looked at (stat, chdir: no target of a policy asks). git(1) makes up names that look
-# made up in most runs, not in all. Of a call it says whether it
-# was always refused. WHAT are words with "," between:
+# paths that were only looked at (stat, chdir: no target of a policy asks). Of a call it says whether
+# it was always refused; of a capability its name and verdict, however that was found out. git(1) makes
+# up names that look made up in most runs, not in all. Whoever listens at an address may accept there:
+# a filter may let a second socket accept that took the descriptor of the first, and no policy tells
+# the two apart. WHAT are words with "," between:
 #	seen       observed in this run; without it, also what was carried into it from before
 #	programs   with the program of each, of those programs whose attribution is complete
 #	tried      no results, and nothing that follows from them: where the engine sees none
@@ -71,6 +73,8 @@ engine_read_facts()
 		| (.program // .by // "") as $program
 		| select((asked("programs") | not) or any($complete[]; . == $program))
 		| del(.counts, .by) | .program = $program
+		| if .operation == "accept" then .operation = "listen" else . end
+		| if $section == "capabilities" then del(.object, .syscall, .source) else . end
 		| map_values(gsub("/tmp_obj_[A-Za-z0-9]{6}$"; "/tmp_obj_\\{random}"))
 		| if asked("programs") then . else .program = "" end
 		| if asked("tried") then del(.owner, .verdict, .target) else . end]
