@@ -106,7 +106,7 @@ fi
 engine_have exact || t_skip_all "no engine to compare: $(head -n 1 "$T/engine-why")"
 engine_list learned known notify notify-known
 export ENGINES="${engines[*]}"
-count=${COUNT:-60}
+count=${COUNT:-40}
 [ -z "${FULL-}" ] || count=300
 begin=$SECONDS
 # shellcheck disable=SC2086 # words
