@@ -34,7 +34,10 @@ static const struct {
 			  "beside whittle's "
 			  "(--engine ptrace)" },
 	{ "own-refusals", "a process installs seccomp filters itself: calls that these refuse were "
-			  "not seen (--engine ptrace)" },
+			  "not seen (--exact sees them)" },
+	{ "strict-mode-refused",
+	  "a process asked for the strict mode of seccomp, which it cannot have beside whittle's "
+	  "filter (--engine ptrace)" },
 	{ "ptrace-refused",
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "

@@ -116,9 +116,12 @@ static void unpack(uint64_t whole, uint64_t *ret_values)
 static struct learned *find_learned(const struct observer *observer, const struct known_call *call,
 				    const struct program *program)
 {
-	const struct learned_key key = { call, program };
+	struct learned_key key;
 	struct learned *learned;
 
+	memset(&key, 0, sizeof(key));
+	key.call = call;
+	key.program = program;
 	HASH_FIND(hh, observer->learned, &key, sizeof(key), learned);
 	return learned;
 }
@@ -455,10 +458,11 @@ struct free_call *observer_free_calls(const struct observer *observer, pid_t tgi
 
 void known_forget(struct observer *observer)
 {
-	struct learned *learned, *next;
+	struct learned *learned = observer->learned, *next;
 
-	HASH_ITER (hh, observer->learned, learned, next) {
-		HASH_DEL(observer->learned, learned);
+	HASH_CLEAR(hh, observer->learned);
+	for (; learned; learned = next) {
+		next = learned->hh.next;
 		release_learned(learned);
 		free(learned);
 	}

@@ -278,9 +278,10 @@ void address_enter(struct observer *observer, struct thread *thread)
 
 /*
  * The path of a unix socket, as connect(2) or bind(2) look it up: below the working directory. Its
- * resolved name replaces the text of the address.
+ * resolved name replaces the text of the address. False if the call will fail for want of it, where
+ * its result is not known.
  */
-static void emit_unix_path(struct observer *observer, struct thread *thread, enum access access,
+static bool emit_unix_path(struct observer *observer, struct thread *thread, enum access access,
 			   struct address *address)
 {
 	const size_t at = offsetof(struct sockaddr_un, sun_path);
@@ -289,18 +290,24 @@ static void emit_unix_path(struct observer *observer, struct thread *thread, enu
 	AUTO_PATH struct path path = PATH_INIT;
 
 	if (thread->guarded) /* counted at the entry */
-		return;
+		return true;
+	bool foreseen = thread->result_mode != RESULT_COMES && access == ACCESS_CONNECT;
 	if (path_walk(thread->tid, thread->process->tgid, AT_FDCWD, string, length, 0, &path) < 0) {
+		if (foreseen && (errno == ENOENT || errno == ENOTDIR))
+			return false;
 		emit_loss(observer, "unreadable-path");
-		return;
+		return true;
 	}
+	if (foreseen && path.error)
+		return false;
 	if (!path.name)
-		return;
+		return true;
 	bool new = access == ACCESS_BIND || path.error;
 	emit_path(observer, thread, path.name, access,
 		  new ? OWNER_SELF : owner_of(thread, path.object.uid), NULL);
 	buf_truncate(&address->text, 0);
 	buf_adds(&address->text, path.name);
+	return true;
 }
 
 /* One use of the address in thread->text; access: what a unix path is used for, if it was. */
@@ -312,8 +319,9 @@ static void emit_address(struct observer *observer, struct thread *thread, const
 
 	read_socket(thread, (int)thread->args[0], &socket);
 	socket_address(buf_text(&thread->text), thread->text.length, &address);
-	if (address.is_path && access != ACCESS_NONE)
-		emit_unix_path(observer, thread, access, &address);
+	if (address.is_path && access != ACCESS_NONE &&
+	    !emit_unix_path(observer, thread, access, &address))
+		return;
 	emit_socket(observer, thread, operation, &socket, &address);
 }
 

@@ -142,7 +142,17 @@ static void add_symbol(struct asked *asked, uint64_t address, int64_t nr)
 	asked->symbols[asked->symbol_count++] = (struct symbol){ address, 0, (uint64_t)nr };
 }
 
-/* The kernel's own symbols come in the order of their addresses: one ends where the next begins. */
+/* The last symbol ends where the next one begins. */
+static void end_symbol(struct asked *asked, uint64_t address)
+{
+	if (!asked->symbols)
+		return;
+	struct symbol *last = &asked->symbols[asked->symbol_count - 1];
+	if (!last->end && address > last->address)
+		last->end = address;
+}
+
+/* The kernel's own symbols come in the order of their addresses. */
 static void read_symbols(struct asked *asked)
 {
 	char line[512];
@@ -151,11 +161,8 @@ static void read_symbols(struct asked *asked)
 	while (file && fgets(line, sizeof(line), file)) {
 		char *end;
 		uint64_t address = strtoull(line, &end, 16);
-		struct symbol *last =
-			asked->symbol_count ? &asked->symbols[asked->symbol_count - 1] : NULL;
 
-		if (last && !last->end && address > last->address)
-			last->end = address;
+		end_symbol(asked, address);
 		if (strlen(end) < 4 || (!strstr(end, "_sys_") && strncmp(end + 3, "do_", 3) != 0))
 			continue; /* " T name" */
 		end[strcspn(end, "\n")] = '\0';
@@ -165,7 +172,8 @@ static void read_symbols(struct asked *asked)
 	}
 	if (file)
 		fclose(file);
-	qsort(asked->symbols, asked->symbol_count, sizeof(*asked->symbols), compare_symbol);
+	if (asked->symbols)
+		qsort(asked->symbols, asked->symbol_count, sizeof(*asked->symbols), compare_symbol);
 }
 
 /* The number of the call whose entry address is in, or -1. */

@@ -114,10 +114,10 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 	bool may_set =
 		!has_capability(CAP_SYS_PTRACE); /* else set-id programs keep their privilege */
 	int status = 0;
-	enum inject_outcome outcome = inject_filter(tracee->tid, program, false, &status);
+	enum inject_outcome outcome = inject_filter(trace, tracee->tid, program, false, &status);
 
 	if (outcome == INJECT_DENIED && may_set) {
-		outcome = inject_filter(tracee->tid, program, true, &status);
+		outcome = inject_filter(trace, tracee->tid, program, true, &status);
 		trace->no_new_privs |= outcome == INJECT_DONE;
 		if (outcome == INJECT_DONE)
 			mark_process(trace, tracee->tgid, true);

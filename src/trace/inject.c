@@ -15,6 +15,7 @@
 
 /* A tracee at a syscall-exit stop that makes calls for whittle. */
 struct injection {
+	struct trace *trace;
 	pid_t tid;
 	struct user_regs_struct saved; /* as at the stop */
 	uint64_t mask;                 /* its signal mask */
@@ -23,16 +24,25 @@ struct injection {
 	int status; /* as of waitpid(2), of the last stop or the end */
 };
 
-/* Waits for its next stop; false if it is gone. */
+/*
+ * Waits for its next stop, or its end; false if there is nothing to wait for. What is said of
+ * others is kept for later, but not left to wait: the end of a leader is told only when the ends of
+ * its threads were (wait_consider_task(), delay_group_leader()).
+ */
 static bool wait_stop(struct injection *in)
 {
-	while (waitpid(in->tid, &in->status, __WALL) < 0) {
-		if (errno == EINTR)
-			continue;
-		in->status = 0; /* ECHILD: its tid went with the execve() of another thread */
-		return false;
+	for (;;) {
+		pid_t tid = waitpid(-1, &in->status, __WALL);
+
+		if (tid == in->tid)
+			return true;
+		if (tid > 0)
+			trace_report(in->trace, tid, in->status);
+		if (tid < 0 && errno != EINTR)
+			break;
 	}
-	return true;
+	in->status = 0;
+	return false;
 }
 
 /*
@@ -159,10 +169,10 @@ static void restore(struct injection *in)
 		ptrace(PTRACE_INTERRUPT, in->tid, 0, 0);
 }
 
-enum inject_outcome inject_filter(pid_t tid, const struct sock_fprog *program, bool no_new_privs,
-				  int *ret_status)
+enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct sock_fprog *program,
+				  bool no_new_privs, int *ret_status)
 {
-	struct injection in = { .tid = tid };
+	struct injection in = { .trace = trace, .tid = tid };
 
 	if (registers_get(tid, &in.saved) < 0 || !registers_can_call(tid, &in.saved) ||
 	    block_signals(&in) < 0)

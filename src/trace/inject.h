@@ -3,8 +3,7 @@
 #define TRACE_INJECT_H
 
 #include <linux/filter.h>
-#include <stdbool.h>
-#include <sys/types.h>
+#include <trace/engine.h>
 
 enum inject_outcome {
 	INJECT_DONE,
@@ -20,8 +19,9 @@ enum inject_outcome {
  * no_new_privs if that is asked for. tid is at a syscall-exit stop, and is there again afterwards,
  * all its registers, its signal mask and its memory as before; but with INJECT_ABORTED *ret_status
  * says what came instead, as of waitpid(2), which is still to be handled, or is 0 if tid is gone.
+ * What is said of other tracees meanwhile goes to trace_report().
  */
-enum inject_outcome inject_filter(pid_t tid, const struct sock_fprog *program, bool no_new_privs,
-				  int *ret_status);
+enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct sock_fprog *program,
+				  bool no_new_privs, int *ret_status);
 
 #endif

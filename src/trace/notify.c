@@ -12,6 +12,7 @@
  * handled at once; then the call is made anew, or if the handler lacks SA_RESTART it fails with
  * EINTR, also a call that never would (seccomp_do_user_notification() in kernel/seccomp.c).
  */
+#include <trace/filtered.h>
 #include <trace/notify.h>
 
 #include <errno.h>
@@ -44,9 +45,11 @@ static void answer(struct notify *notify)
 	if (!notify->pending)
 		return;
 	notify->pending = false;
-	*notify->response =
-		(struct seccomp_notif_resp){ .id = notify->request->id,
-					     .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	/* What whittle added is taken out of the answer: then 0 is what the call returns. */
+	*notify->response = (struct seccomp_notif_resp){
+		.id = notify->request->id,
+		.flags = notify->hide ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE
+	};
 	/* ENOENT: it was killed meanwhile. */
 	ioctl(notify->listener, SECCOMP_IOCTL_NOTIF_SEND, notify->response);
 	if (notify->leaving)
@@ -139,6 +142,31 @@ static struct process *meet(struct trace *trace, pid_t tid)
 	return process;
 }
 
+/* Does a prctl(2) ask for what only whittle did to the thread? */
+static bool asks_for_ours(struct trace *trace, const struct event *entry)
+{
+	switch ((int)entry->args[0]) {
+	case PR_GET_SECCOMP:
+		return filtered_count(entry->tid) == trace->outer_filters + 1;
+	case PR_GET_NO_NEW_PRIVS:
+		return trace->no_new_privs && !trace->notify->own_no_new_privs;
+	case PR_SET_NO_NEW_PRIVS:
+		trace->notify->own_no_new_privs = true;
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* The strict mode cannot follow a filter (kernel/seccomp.c, seccomp_may_assign_mode()). */
+static bool asks_for_strict(const struct notify_calls *calls, const struct event *entry)
+{
+	if ((int64_t)entry->nr == calls->seccomp)
+		return (uint32_t)entry->args[0] == SECCOMP_SET_MODE_STRICT;
+	return (int64_t)entry->nr == calls->prctl && (int)entry->args[0] == PR_SET_SECCOMP &&
+	       entry->args[1] == SECCOMP_MODE_STRICT;
+}
+
 /*
  * What its own filters refuse or trap outranks a notification (seccomp(2), "Return Value"): such
  * calls are not seen. A listener of its own it cannot have beside whittle's.
@@ -155,6 +183,8 @@ static void foresee_filter(struct trace *trace, const struct notify_calls *calls
 	if (nr == calls->prctl && (uint32_t)entry->args[0] == PR_SET_SECCOMP &&
 	    entry->args[1] == SECCOMP_MODE_FILTER)
 		event.what = "own-refusals";
+	if (asks_for_strict(calls, entry))
+		event.what = "strict-mode-refused";
 	if (event.what)
 		trace_queue(trace, &event);
 }
@@ -164,6 +194,7 @@ static void foresee(struct trace *trace, struct process *process, const struct e
 {
 	struct notify *notify = trace->notify;
 
+	notify->hide = false;
 	if (!entry->abi)
 		return;
 	const struct notify_calls *calls = &notify->calls[entry->abi - abis];
@@ -174,6 +205,7 @@ static void foresee(struct trace *trace, struct process *process, const struct e
 	}
 	if (nr == calls->exit && entry->tid != entry->tgid)
 		notify->leaving = entry->tid;
+	notify->hide = nr == calls->prctl && asks_for_ours(trace, entry);
 	foresee_filter(trace, calls, entry);
 }
 

@@ -22,10 +22,12 @@ struct notify {
 	struct seccomp_notif *request; /* request_size bytes */
 	struct seccomp_notif_resp *response;
 	size_t request_size;
-	pid_t leaving; /* the thread of the request, if its call ends it */
-	bool pending;  /* the request waits for its answer */
-	bool filtered; /* there are calls that the filter lets run unreported */
-	bool hung_up;  /* no task uses the filter any more */
+	pid_t leaving;         /* the thread of the request, if its call ends it */
+	bool pending;          /* the request waits for its answer */
+	bool hide;             /* the pending call is not made, and returns 0 */
+	bool own_no_new_privs; /* some thread of the workload set it itself */
+	bool filtered;         /* there are calls that the filter lets run unreported */
+	bool hung_up;          /* no task uses the filter any more */
 	unsigned int received;
 	/* Numbers of an ABI's calls, by its place in abis[]; -1 if it has none. */
 	struct notify_calls *calls;

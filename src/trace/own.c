@@ -189,12 +189,28 @@ bool own_entry(struct trace *trace, struct tracee *tracee)
 	       is_call(numbers, call, SECCOMP);
 }
 
+/*
+ * With SECCOMP_FILTER_FLAG_TSYNC its other threads have the filter too, and some may just run
+ * without stops: what it refuses them is not seen until whittle's filter reports something.
+ */
 static void mark_own_filters(struct trace *trace, struct tracee *caller, bool whole_process)
 {
+	struct event unseen = { .kind = EVENT_LIMITATION,
+				.tid = caller->tid,
+				.tgid = caller->tgid,
+				.what = "own-refusals" };
+	bool running = false;
+
 	trace->own_filters = true;
-	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		if (tracee == caller || (whole_process && tracee->tgid == caller->tgid))
-			tracee->own_filters = true;
+	caller->own_filters = true;
+	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next) {
+		if (tracee == caller || !whole_process || tracee->tgid != caller->tgid)
+			continue;
+		running |= tracee->filtered && !tracee->in_call && !tracee->own_filters;
+		tracee->own_filters = true;
+	}
+	if (running)
+		trace_queue(trace, &unseen);
 }
 
 static void replace_result(const struct tracee *tracee, int64_t *result, int64_t seen)

@@ -457,7 +457,6 @@ static int follow(struct trace *trace, struct launch *launch, const struct launc
 {
 	trace->main_pid = launch->pid;
 	trace->main_running = true;
-	trace->outer_filters = filtered_count(getpid());
 	trace->current = launch->pid;
 	trace_add(trace, launch->pid, launch->pid)->no_new_privs = trace->no_new_privs;
 	if (trace->options->watch && !trace_watch(trace))
@@ -484,7 +483,7 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
 	struct launch_plan plan = { .path = path, .argv = argv };
 	struct filtered_plan filtered = { .no_new_privs = !has_capability(CAP_SYS_ADMIN) };
 
-	if (trace->options->known_count == 0 || filtered_count(getpid()) != 0)
+	if (trace->options->known_count == 0 || trace->outer_filters != 0)
 		return launch_and_follow(trace, &plan, err);
 	if (filter_build(trace->options->known, trace->options->known_count, FILTER_TRACE,
 			 &filtered.program, err) < 0)

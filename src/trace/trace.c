@@ -1,6 +1,7 @@
 /* The life of a recorded workload: its engine, its tracees, the end. */
 #include <trace/asked.h>
 #include <trace/engine.h>
+#include <trace/filtered.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,7 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 
 	trace->options = options;
 	trace->engine = engines[options->engine];
+	trace->outer_filters = filtered_count(getpid());
 	if (trace->engine->start(trace, path, argv, err) < 0) {
 		trace_free(trace);
 		return -1;

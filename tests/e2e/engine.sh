@@ -36,6 +36,13 @@ record()
 	within "$name" "$WHITTLE" record -q --expect "$expect" -o "$T/$name" --replace "${options[@]}" -- "$@"
 }
 
+# said ENGINE: what it cannot see of a workload's own use of seccomp is in the evidence
+said()
+{
+	jq -e '.runs[0].limitations |
+		has("own-refusals") or has("own-listener") or has("strict-mode-refused")' "$T/$1/evidence.json"
+}
+
 # same_evidence ENGINE COMMAND…: what differs is compared with more exact runs before it counts: what
 # one run has and another has not varies by itself.
 same_evidence()
@@ -46,6 +53,7 @@ same_evidence()
 	shift
 	case $engine in *known) known=$T/exact1/evidence.json ;; esac
 	engine_compare "$engine" "$T/$engine/evidence.json" "$known" "${runs[@]}" >"$T/difference" && return
+	! said "$engine" >/dev/null || return 0
 	for run in exact3 exact4 exact5 exact6; do
 		[ -e "$T/$run/evidence.json" ] || record "$run" exact "$@"
 		runs+=("$T/$run/evidence.json")
@@ -184,7 +192,7 @@ for kind in query errno trap trace tsync strict stacked listener; do
 	record notify notify "$own" "$kind" 20
 	t_is "own $kind, notify: its status" "$?" 6
 	t_ok "own $kind, notify: the same outcome, or it is said" same_or_said
-	if ! said >/dev/null; then
+	if ! said notify >/dev/null; then
 		t_ok "own $kind, notify: the same facts, or it is said" \
 			engine_compare notify "$T/notify/evidence.json" '' "$T/exact1/evidence.json"
 	fi
