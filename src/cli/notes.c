@@ -35,9 +35,6 @@ static const struct {
 			  "(--engine ptrace)" },
 	{ "own-refusals", "a process installs seccomp filters itself: calls that these refuse were "
 			  "not seen (--exact sees them)" },
-	{ "strict-mode-refused",
-	  "a process asked for the strict mode of seccomp, which it cannot have beside whittle's "
-	  "filter (--engine ptrace)" },
 	{ "ptrace-refused",
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "
@@ -48,6 +45,11 @@ static const struct {
 	{ "set-id-ignored",
 	  "a set-id program ran without its privileges, as the kernel has it while "
 	  "an unprivileged user traces it: record as root to see what it does" },
+	{ "strict-mode-refused",
+	  "a process asked for the strict mode of seccomp, which it cannot have beside whittle's "
+	  "filter (--engine ptrace)" },
+	{ "too-many-paths",
+	  "the workload used more paths than whittle keeps; the others are not in the evidence" },
 	{ "undecoded-syscall", "a system call was recorded whose arguments whittle cannot decode" },
 	{ "unknown-abi", "calls of an ABI that whittle does not know were not recorded" },
 	{ "unknown-syscall",

@@ -18,7 +18,10 @@ uint64_t count_add(uint64_t a, uint64_t b)
 
 struct evidence *evidence_new(void)
 {
-	return xcalloc(1, sizeof(struct evidence));
+	struct evidence *evidence = xcalloc(1, sizeof(*evidence));
+
+	evidence->paths_max = PATHS_MAX;
+	return evidence;
 }
 
 static void notes_free(struct evidence_note *notes, size_t count)
@@ -221,6 +224,11 @@ static void add_count(struct evidence *evidence, size_t run, const struct fact *
 
 	if (!record && !is_storable(fact)) {
 		evidence_add_loss(evidence, run, "unstorable-fact");
+		return;
+	}
+	if (!record && fact->kind == FACT_PATH &&
+	    HASH_COUNT(evidence->facts[FACT_PATH]) >= evidence->paths_max) {
+		evidence_add_loss(evidence, run, "too-many-paths");
 		return;
 	}
 	if (!record)

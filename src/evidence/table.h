@@ -21,6 +21,9 @@
 /* Bytes of one field of a fact. A path has at most PATH_MAX bytes, four times that if escaped. */
 #define FIELD_MAX ((size_t)65536)
 
+/* Distinct facts of paths: a workload that makes up names must not take all memory. */
+#define PATHS_MAX 1000000
+
 /* A fact with its key: all fields, each with its NUL. fact.fact.field[] point into the key. */
 struct record {
 	struct evidence_fact fact;
@@ -35,7 +38,8 @@ struct evidence {
 	size_t run_count;
 	size_t run_size;
 	struct record *facts[FACT_KINDS];
-	struct buf key; /* of the fact at hand */
+	size_t paths_max; /* distinct facts of paths that are kept */
+	struct buf key;   /* of the fact at hand */
 };
 
 /* How many fields facts of that kind have. */

@@ -318,6 +318,13 @@ static bool may_search_more(const struct observer *observer, const struct proces
 	return calls < 4 * QUIET_CALLS ? searches >= calls / 4 : searches >= calls / 3 * 2;
 }
 
+/* Filters are for the native ABI: a process that makes calls of another one is never quiet. */
+static void note_foreign(struct observer *observer, struct thread *thread)
+{
+	if (thread->abi != observer->native && ++thread->process->foreign == QUIET_CALLS)
+		emit_limitation(observer, "foreign-abi");
+}
+
 /* A look at a path, which would be free if its process were watched. */
 static bool is_unwatched_search(const struct observer *observer, const struct thread *thread)
 {
@@ -332,8 +339,10 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 	bool serves = process->serves || observer->listening;
 	unsigned int enough = serves ? QUIET_CALLS_OF_SERVER : QUIET_CALLS;
 
-	if (!thread->known->keys)
+	if (!thread->known->keys) {
+		note_foreign(observer, thread);
 		return false;
+	}
 	if (free_is_search(thread->known->row)) {
 		process->searches++;
 		process->quiet_searches++;

@@ -206,6 +206,7 @@ struct process {
 	unsigned int threads;
 	unsigned int quiet;          /* free calls since it showed a new one */
 	unsigned int quiet_searches; /* calls of free_is_search() since then */
+	unsigned int foreign;        /* calls that are not of the native ABI */
 	unsigned int searches;       /* calls of free_is_search() */
 	bool watched;                /* observer_watch(); its children are so too */
 	bool settled;                /* observer_settle(); its children are so too */

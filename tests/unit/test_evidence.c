@@ -510,6 +510,29 @@ static void test_merge_conflicts(void **state)
 	}
 }
 
+/* A workload that makes up names takes no more memory than that, and it is counted. */
+static void test_paths_have_a_ceiling(void **state)
+{
+	struct evidence *evidence = evidence_new();
+	size_t run = evidence_begin_run(evidence, "run");
+	size_t count;
+
+	(void)state;
+	assert_int_equal(evidence->paths_max, 1000000);
+	evidence->paths_max = 2;
+	add_path(evidence, run, "/1");
+	add_path(evidence, run, "/2");
+	add_path(evidence, run, "/3");
+	add_path(evidence, run, "/3");
+	add_path(evidence, run, "/1");
+	free(evidence_facts(evidence, FACT_PATH, &count));
+	assert_int_equal(count, 2);
+	assert_int_equal(evidence_run(evidence, run)->loss_count, 1);
+	assert_string_equal(evidence_run(evidence, run)->losses[0].kind, "too-many-paths");
+	assert_int_equal(evidence_run(evidence, run)->losses[0].count, 2);
+	evidence_free(evidence);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_unexpected_is_incomplete),
 		cmocka_unit_test(test_counts_saturate),
 		cmocka_unit_test(test_unstorable),
+		cmocka_unit_test(test_paths_have_a_ceiling),
 		cmocka_unit_test(test_carried),
 		cmocka_unit_test(test_facets),
 		cmocka_unit_test(test_merge_laws),
