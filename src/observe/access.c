@@ -251,7 +251,9 @@ void emit_fd(struct observer *observer, struct thread *thread, int fd, enum acce
 	AUTO_PATH struct path path = PATH_INIT;
 
 	if (path_of_fd(thread->tid, thread->process->tgid, fd, &path) < 0) {
-		emit_loss(observer, "unreadable-path");
+		/* Where the result is not known, it may be no descriptor at all. */
+		if (thread->result_mode == RESULT_COMES || path.error != EBADF)
+			emit_loss(observer, "unreadable-path");
 		return;
 	}
 	emit_path(observer, thread, path.name, access, owner_of_path(thread, &path), NULL);

@@ -293,6 +293,18 @@ static void list_unruled(struct free_list *list, const struct learned *learned)
 				     learned->sets[i].count);
 }
 
+/* A socket of an earlier run may have been another ABI's: facts of sockets do not say. */
+static bool knows_arguments(const struct learned *learned, const uint64_t *values)
+{
+	const struct call_keys *keys = learned->key.call->keys;
+
+	for (size_t i = 0; i < keys->count; i++)
+		if (keys->is_fact[i] && !learned->sets[i].many &&
+		    !set_has(&learned->sets[i], values[i]))
+			return false;
+	return true;
+}
+
 static void list_wholes(struct free_list *list, const struct asker *asker,
 			const struct learned *learned)
 {
@@ -302,7 +314,7 @@ static void list_wholes(struct free_list *list, const struct asker *asker,
 		uint64_t values[3];
 
 		unpack(learned->wholes.values[i], values);
-		if (!is_plain(asker, keys, values))
+		if (!is_plain(asker, keys, values) || !knows_arguments(learned, values))
 			continue;
 		struct free_call *call = list_add(list, learned->key.call->key.nr);
 		for (size_t k = 0; k < ARRAY_SIZE(values); k++)

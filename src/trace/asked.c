@@ -136,9 +136,7 @@ static bool shows_addresses(void)
 
 static void add_symbol(struct asked *asked, uint64_t address, int64_t nr)
 {
-	if (asked->symbol_count % 256 == 0)
-		asked->symbols = xrealloc(asked->symbols, asked->symbol_count + 256,
-					  sizeof(*asked->symbols));
+	asked->symbols = xrealloc(asked->symbols, asked->symbol_count + 1, sizeof(*asked->symbols));
 	asked->symbols[asked->symbol_count++] = (struct symbol){ address, 0, (uint64_t)nr };
 }
 
