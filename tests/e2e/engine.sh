@@ -147,7 +147,7 @@ program()
 program python3 /usr/bin/python3 /usr/bin/python3 work.py
 program gcc gcc sh -c 'gcc -O1 -c hello.c && gcc -O1 -c answer.c && gcc -o hello hello.o answer.o && ./hello'
 program git git sh -c 'git init -q && git add . && git -c user.name=n -c user.email=e commit -qm m &&
-	echo more >>hello.c && git status --short && git diff --stat && git log --format=%H'
+	echo more >>hello.c && git --no-optional-locks status --short && git diff --stat && git log --format=%H'
 program find find find tree -name 'f*' -newer hello.c -o -type d -size +0
 program tar tar sh -c 'tar -czf t.gz tree && gzip -t t.gz && mkdir x && tar -C x -xf t.gz && ls x/tree/d1'
 program sqlite3 sqlite3 sqlite3 base.db 'create table t(a); begin; insert into t values(1),(2); commit;

@@ -8,6 +8,12 @@ mkdir work
 
 profiles='policy.json seccomp.json capabilities.txt apparmor.profile'
 
+# same FILE: in both runs. Whether threads met at a lock is luck, and policy.json says who called futex.
+same()
+{
+	diff <(grep -v '"name": "futex"' "first/$1") <(grep -v '"name": "futex"' "second/$1")
+}
+
 # twice NAME COMMAND…: records it twice, in the same circumstances
 twice()
 {
@@ -19,7 +25,7 @@ twice()
 		"$WHITTLE" record -q -o $run --replace -- "$@" >/dev/null
 	done
 	for file in $profiles; do
-		t_ok "$name: same $file" cmp "first/$file" "second/$file"
+		t_ok "$name: same $file" same "$file"
 	done
 	for file in oci bpf caps apparmor policy; do
 		t_ok "$name: emit $file does not depend on the order of runs" bash -c "
