@@ -265,14 +265,4 @@ else
 	t_skip 'a server and its exercise' 'there is no python3'
 fi
 
-# ---- memory ----
-
-if [ -x /usr/bin/time ]; then
-	/usr/bin/time -o usage -f %M "$WHITTLE" record -q --engine notify -o out --replace -- \
-		"$WORKLOADS/exec_storm" 20000
-	t_figure "20,000 short processes: $(tail -n 1 usage) kB"
-	t_ok '20,000 short processes stay under 64 MB' test "$(tail -n 1 usage)" -lt 65536
-else
-	t_skip '20,000 short processes' 'there is no /usr/bin/time'
-fi
 t_end
