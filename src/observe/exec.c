@@ -347,6 +347,23 @@ static bool lost_privilege(struct thread *thread, const struct stat *exe,
 	       now->permitted == (before ? before->permitted : 0);
 }
 
+uint64_t exec_loader_base(pid_t pid)
+{
+	char name[32];
+	unsigned long pair[2];
+	uint64_t base = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/auxv", pid);
+	FILE *auxv = fopen(name, "re");
+	if (!auxv)
+		return 0;
+	while (fread(pair, sizeof(pair), 1, auxv) == 1 && pair[0] != AT_NULL)
+		if (pair[0] == AT_BASE)
+			base = pair[1];
+	fclose(auxv);
+	return base;
+}
+
 void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	       const struct creds *before)
 {

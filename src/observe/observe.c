@@ -240,6 +240,7 @@ static struct thread *enter_call(struct observer *observer, const struct event *
 	}
 	thread->in_call = true;
 	thread->result_mode = event->result_mode;
+	thread->ip = event->ip;
 	thread->abi = event->abi;
 	thread->known = call_of_number(observer, event->abi, event->nr);
 	thread->row = thread->known->row;
@@ -306,7 +307,7 @@ void observer_watch(struct observer *observer, pid_t tgid, bool watched)
 
 /*
  * Does it seem to go on looking at paths, but not yet at so many that it is worth watching? A
- * quarter of its calls is reason to wait and see, two thirds to wait until it is worth it.
+ * sixth of its calls is reason to wait and see, two thirds to wait until it is worth it.
  */
 static bool may_search_more(const struct observer *observer, const struct process *process)
 {
@@ -315,7 +316,7 @@ static bool may_search_more(const struct observer *observer, const struct proces
 	if (!(observer->flags & OBSERVE_ASKED) || process->watched ||
 	    process->searches >= SEARCHES_MANY)
 		return false;
-	return calls < 4 * QUIET_CALLS ? searches >= calls / 4 : searches >= calls / 3 * 2;
+	return calls < 4 * QUIET_CALLS ? searches >= calls / 6 : searches >= calls / 3 * 2;
 }
 
 /* Filters are for the native ABI: a process that makes calls of another one is never quiet. */
@@ -330,6 +331,23 @@ static bool is_unwatched_search(const struct observer *observer, const struct th
 {
 	return observer->flags & OBSERVE_ASKED && !thread->process->watched &&
 	       free_is_search(thread->known->row);
+}
+
+/*
+ * A loader with many libraries to map looks quiet, before the work has begun that a filter is for.
+ * Where it is the C library itself (musl), all calls come from there: that ends some time.
+ */
+enum { LOADER_SIZE = 0x40000, LOADER_CALLS = 512 };
+
+static bool is_loading(struct process *process, const struct thread *thread)
+{
+	bool inside = thread->ip >= process->loader && thread->ip - process->loader < LOADER_SIZE;
+
+	if (!process->loader)
+		return false;
+	if (!inside || ++process->loading > LOADER_CALLS)
+		process->loader = 0;
+	return process->loader;
 }
 
 /* Takes the call in; has its process shown nothing new for a while? */
@@ -354,7 +372,8 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 		if (!is_unwatched_search(observer, thread))
 			return false;
 	}
-	if (thread->result_mode != RESULT_COMES || process->settled || ++process->quiet < enough)
+	if (thread->result_mode != RESULT_COMES || process->settled ||
+	    is_loading(process, thread) || ++process->quiet < enough)
 		return false;
 	if (may_search_more(observer, process))
 		return false;
@@ -482,7 +501,8 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 
 static void renew_process(struct process *process, const struct event *event)
 {
-	process->quiet = process->quiet_searches = 0;
+	process->quiet = process->quiet_searches = process->loading = 0;
+	process->loader = exec_loader_base(process->tgid);
 	process->serves = false;
 	process->filtered = event->filtered;
 	value_set_release(&process->accepts);

@@ -206,6 +206,8 @@ struct process {
 	unsigned int threads;
 	unsigned int quiet;          /* free calls since it showed a new one */
 	unsigned int quiet_searches; /* calls of free_is_search() since then */
+	uint64_t loader;             /* where the dynamic loader is, while it is at work; else 0 */
+	unsigned int loading;        /* calls that it made */
 	unsigned int foreign;        /* calls that are not of the native ABI */
 	unsigned int searches;       /* calls of free_is_search() */
 	bool watched;                /* observer_watch(); its children are so too */
@@ -249,6 +251,7 @@ struct thread {
 	bool creds_known;
 	/* the call */
 	bool in_call;
+	uint64_t ip; /* behind its instruction */
 	enum result_mode result_mode;
 	struct known_call *known;
 	const struct syscall_desc *row; /* of the call inside, for socketcall(2) and ipc(2) */
@@ -472,6 +475,8 @@ void mprotect_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* The name of the image that tid runs, as evidence text; appended. -1 if it cannot be told. */
 int exec_name(pid_t tid, pid_t tgid, struct buf *out);
+/* Where the dynamic loader of the image is (AT_BASE, getauxval(3)); 0 if it has none. */
+uint64_t exec_loader_base(pid_t pid);
 void exec_leave(struct observer *, struct thread *, const struct outcome *);
 /*
  * A new image: FACT_EXEC and FACT_PROGRAM. by is the program that called execve, "" for whittle.
