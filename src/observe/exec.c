@@ -167,8 +167,8 @@ static size_t image_word(pid_t tid)
 	return ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
 }
 
-/* AT_EXECFN: the name that execve was called with (getauxval(3)); 0 if there is none. */
-static uint64_t auxv_execfn(pid_t tid)
+/* The entry of that type (AT_*, getauxval(3)) of the image that tid runs; 0 if there is none. */
+static uint64_t auxv_find(pid_t tid, uint64_t wanted)
 {
 	char name[32];
 	AUTO_FREE char *auxv = NULL;
@@ -183,7 +183,7 @@ static uint64_t auxv_execfn(pid_t tid)
 
 		memcpy(&type, auxv + at, word); /* little-endian, as all ABIs of abis[] are */
 		memcpy(&value, auxv + at + word, word);
-		if (type == AT_EXECFN)
+		if (type == wanted)
 			return value;
 	}
 	return 0;
@@ -204,7 +204,7 @@ static int executed_path(struct thread *thread, struct path *ret_path)
 		thread->paths[0] = (struct path)PATH_INIT;
 		return 0;
 	}
-	uint64_t address = auxv_execfn(tid);
+	uint64_t address = auxv_find(tid, AT_EXECFN);
 	if (!address || tracee_read_string(tid, address, PATH_MAX, &name) < 0)
 		return -1;
 	if (path_walk(tid, tgid, AT_FDCWD, buf_text(&name), name.length, 0, ret_path) < 0)
@@ -349,19 +349,7 @@ static bool lost_privilege(struct thread *thread, const struct stat *exe,
 
 uint64_t exec_loader_base(pid_t pid)
 {
-	char name[32];
-	unsigned long pair[2];
-	uint64_t base = 0;
-
-	snprintf(name, sizeof(name), "/proc/%d/auxv", pid);
-	FILE *auxv = fopen(name, "re");
-	if (!auxv)
-		return 0;
-	while (fread(pair, sizeof(pair), 1, auxv) == 1 && pair[0] != AT_NULL)
-		if (pair[0] == AT_BASE)
-			base = pair[1];
-	fclose(auxv);
-	return base;
+	return auxv_find(pid, AT_BASE);
 }
 
 void exec_done(struct observer *observer, struct thread *thread, const char *by,

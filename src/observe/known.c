@@ -488,7 +488,7 @@ void known_forget(struct observer *observer)
 /* What was learned of the native call of that name by observer_know(); NULL if there is none. */
 static struct learned *taught(struct observer *observer, const char *abi, const char *name)
 {
-	const struct abi *native = abi_of_machine(NULL);
+	const struct abi *native = observer->native;
 	int64_t nr;
 
 	if (!native || strcmp(abi, native->name) != 0)
@@ -549,7 +549,7 @@ static void know_socket(struct observer *observer, const struct fact *fact)
 	if ((strcmp(operation, "socket") != 0 && strcmp(operation, "socketpair") != 0) ||
 	    family < 0 || type < 0 || end == protocol || *end)
 		return;
-	struct learned *learned = taught(observer, abi_of_machine(NULL)->name, operation);
+	struct learned *learned = taught(observer, observer->native->name, operation);
 	if (learned)
 		set_add(&learned->wholes, pack((const uint64_t[]){ (uint64_t)family, (uint64_t)type,
 								   (uint64_t)number }));
@@ -613,7 +613,7 @@ static bool arg_allows(const struct free_call *call, const struct about *about)
 static bool is_hidden(const struct observer *observer, const struct about *about)
 {
 	const struct asker asker = ask_for_all(observer);
-	const struct abi *native = abi_of_machine(NULL);
+	const struct abi *native = observer->native;
 	struct free_list list = { .calls = NULL };
 	const struct learned *learned;
 	bool found = false;
@@ -649,7 +649,7 @@ static bool hides_argument(const struct observer *observer, const struct fact *f
 static bool hides_socket(const struct observer *observer, const struct fact *fact)
 {
 	const char *operation = fact->field[SOCKET_OPERATION];
-	struct about about = { abi_of_machine(NULL)->name, operation, 0, 0 };
+	struct about about = { observer->native->name, operation, 0, 0 };
 	struct about accept4 = { about.abi, "accept4", -1, 0 };
 
 	if (strcmp(operation, "accept") == 0) {

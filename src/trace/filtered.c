@@ -111,19 +111,18 @@ static enum filter_outcome judge(const struct trace *trace, struct tracee *trace
 static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 				  const struct sock_fprog *program)
 {
-	bool may_set =
-		!has_capability(CAP_SYS_PTRACE); /* else set-id programs keep their privilege */
+	bool no_new_privs = false;
 	int status = 0;
 	enum inject_outcome outcome = inject_filter(trace, tracee->tid, program, false, &status);
 
-	if (outcome == INJECT_DENIED && may_set) {
+	/* With that capability set-id programs keep their privilege. */
+	if (outcome == INJECT_DENIED && !has_capability(CAP_SYS_PTRACE)) {
+		no_new_privs = true;
 		outcome = inject_filter(trace, tracee->tid, program, true, &status);
-		trace->no_new_privs |= outcome == INJECT_DONE;
-		if (outcome == INJECT_DONE)
-			mark_process(trace, tracee->tgid, true);
 	}
 	if (outcome == INJECT_DONE) {
-		mark_process(trace, tracee->tgid, false);
+		mark_process(trace, tracee->tgid, no_new_privs);
+		trace->no_new_privs |= no_new_privs;
 		trace->filters++;
 	}
 	if (outcome == INJECT_ABORTED) {
