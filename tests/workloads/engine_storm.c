@@ -1,6 +1,6 @@
 /*
  * What is hard on an engine that lets known calls run: the same calls over and over, while
- *something else happens to the process. What it prints does not depend on timing.
+ * something else happens to the process. What it prints does not depend on timing.
  *
  *	engine_storm timer N        N calls under a 5 kHz timer
  *	engine_storm threads N      N threads at once, of 200 calls each
@@ -9,8 +9,8 @@
  *	engine_storm thread-exec N  the same from another thread than the first, while others call
  *	engine_storm vforks N       N vfork(2) children one behind the other, every fourth executes
  *	engine_storm stops N        a calling child is stopped and continued N times
- *	engine_storm kills N        N calling children, some with threads, are killed by SIGKILL at
- *any point engine_storm orphans N      N processes that outlive their parents; waits for them
+ *	engine_storm kills N        N calling children, some with threads, are killed at any point
+ *	engine_storm orphans N      N processes that outlive their parents; waits for them
  *	engine_storm memory N       N calls with no address space left
  *	engine_storm locked N       N calls with all memory locked
  *	engine_storm ptrace N       traces a child of its own by N stops
@@ -275,11 +275,12 @@ static void kind_orphans(int count)
 	for (int i = 0; i < count; i++) {
 		pid_t pid = child();
 		if (pid == 0) {
+			pid_t parent = getpid();
+
 			if (fork() != 0)
 				_exit(0);
-			while (getppid() == pid)
-				;
-			usleep(5000);
+			while (getppid() == parent)
+				usleep(1000);
 			byte = (char)calls(200);
 			_exit(write(ends[1], &byte, 1) != 1);
 		}
