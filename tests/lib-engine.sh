@@ -75,7 +75,7 @@ engine_read_facts()
 		| del(.counts, .by) | .program = $program
 		| if .operation == "accept" then .operation = "listen" else . end
 		| if $section == "capabilities" then del(.object, .syscall, .source) else . end
-		| map_values(gsub("/tmp_obj_[A-Za-z0-9]{6}$"; "/tmp_obj_\\{random}"))
+		| map_values(gsub("/(?<of>tmp_obj_|\\.git/t)[A-Za-z0-9]{6}$"; "/\(.of)\\{random}"))
 		| if asked("programs") then . else .program = "" end
 		| if asked("tried") then del(.owner, .verdict, .target) else . end]
 	| if $section == "syscalls" then group_by([.abi, .name, .program]) | map(

@@ -40,7 +40,9 @@ int main(int argc, char **argv)
 		if (syscall(SYS_getppid) < 0)
 			interrupted++;
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
+	while (setitimer(ITIMER_REAL, &never, NULL) < 0)
+		if (errno != EINTR) /* which a notification makes of the signal */
+			return 3;
 	if (fstat(fileno(file), &st) < 0)
 		return 4;
 	printf("%lld bytes, %s\n", (long long)st.st_size, ticks ? "signals" : "no signal");
