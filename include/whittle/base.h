@@ -80,4 +80,7 @@ int fail_hint(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Does whittle itself hold this capability (CAP_*), effectively? */
 bool has_capability(int cap);
 
+/* "CAP_CHOWN", freed by the caller; the number alone if libcap does not know it. */
+char *capability_name(int cap);
+
 #endif

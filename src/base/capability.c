@@ -1,5 +1,6 @@
 #include <whittle/base.h>
 
+#include <ctype.h>
 #include <sys/capability.h>
 
 bool has_capability(int cap)
@@ -12,4 +13,15 @@ bool has_capability(int cap)
 		cap_free(caps);
 	}
 	return value == CAP_SET;
+}
+
+char *capability_name(int cap)
+{
+	char *lower = cap_to_name(cap);
+	char *name = xstrdup(lower ? lower : "");
+
+	cap_free(lower);
+	for (char *c = name; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return name;
 }

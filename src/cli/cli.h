@@ -54,8 +54,13 @@ int next_option(const char *command, int argc, char **argv, const char *letters,
 int cli_load_evidence(char *const *paths, size_t count, struct evidence **ret_evidence,
 		      struct error *err);
 
+/* Arguments of options: a number of seconds above 0; an exit status. -1 if text is none. */
+int parse_seconds(const char *text, double *ret_seconds);
+int parse_status(const char *text, int *ret_status);
+
 int cmd_record(int argc, char **argv);
 int cmd_emit(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

@@ -53,28 +53,6 @@ static const struct option long_options[] = {
 /* A bad option is whittle's own failure: 2 might be the workload's status. */
 #define bad_usage(...) (usage_error("record", __VA_ARGS__), EXIT_WHITTLE)
 
-static int parse_timeout(const char *text, double *ret_seconds)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (!*text || *end || !(seconds > 0) || seconds > 1e9)
-		return -1;
-	*ret_seconds = seconds;
-	return 0;
-}
-
-static int parse_status(const char *text, int *ret_status)
-{
-	char *end;
-	long status = strtol(text, &end, 10);
-
-	if (!*text || *end || status < 0 || status > 255)
-		return -1;
-	*ret_status = (int)status;
-	return 0;
-}
-
 static int parse_engine(const char *text, enum engine_choice *ret_engine)
 {
 	static const struct {
@@ -141,7 +119,7 @@ static int take_option(int option, struct record_options *options)
 		return 0;
 	switch (option) {
 	case OPTION_TIMEOUT:
-		if (parse_timeout(optarg, &options->timeout) < 0)
+		if (parse_seconds(optarg, &options->timeout) < 0)
 			return bad_usage("'%s' is no number of seconds", optarg);
 		return 0;
 	case OPTION_EXPECT:

@@ -49,6 +49,28 @@ static const struct command commands[] = {
 	  "Unites evidence of several runs.\n\n"
 	  "  -o, --output FILE      where to write (-: standard output)\n\n"
 	  "Exit status: 0, or 2 if it could not be done.\n" },
+	{ "verify", cmd_verify, "[OPTION...] [EVIDENCE...] -- COMMAND [ARG...]",
+	  "Proves which capabilities COMMAND needs: takes them away, runs it again, and sees "
+	  "whether it\n"
+	  "still does its work: the same exit status and output. With EVIDENCE (a directory "
+	  "stands for\n"
+	  "the evidence.json in it), what it lists is tried; else all that there is. Needs "
+	  "root.\n\n"
+	  "      --ablate WHAT      what to take away: caps (caps)\n"
+	  "      --setup COMMAND    before each run: makes anew what COMMAND starts from\n"
+	  "      --check COMMAND    after each run: its status 0 means that the work was done\n"
+	  "      --exercise COMMAND COMMAND is a server, this its client; its status is the "
+	  "outcome\n"
+	  "      --ready COMMAND    with --exercise: the server is ready once this succeeds\n"
+	  "      --expect STATUS    exit status of a good run (0)\n"
+	  "      --compare WHAT     auto: standard output too, if it is the same in two runs;\n"
+	  "                         output: it must be; status: not (auto)\n"
+	  "      --timeout SECONDS  for each run (ten times what the first took, and 3)\n"
+	  "  -o, --output DIR       write verified.json there\n"
+	  "      --json             print that instead of the table\n\n"
+	  "Shell commands run with all capabilities; what a run leaves running is killed.\n"
+	  "Exit status: 0; 1 if another list is proven than EVIDENCE has; 2 if it could not be "
+	  "decided.\n" },
 };
 
 const struct command *command_by_name(const char *name)

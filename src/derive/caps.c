@@ -4,7 +4,6 @@
  */
 #include <derive/derive.h>
 
-#include <ctype.h>
 #include <string.h>
 #include <sys/capability.h>
 
@@ -17,17 +16,6 @@ struct need {
 static const cap_value_t weaker[] = {
 	CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_BPF, CAP_PERFMON, CAP_CHECKPOINT_RESTORE, CAP_NET_RAW,
 };
-
-static char *cap_name(cap_value_t cap)
-{
-	char *lower = cap_to_name(cap);
-	char *name = xstrdup(lower ? lower : "");
-
-	cap_free(lower);
-	for (char *c = name; *c; c++)
-		*c = (char)toupper((unsigned char)*c);
-	return name;
-}
 
 /* "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE" -> mask, 0 if a part of it is no capability. */
 static uint64_t parse_names(const char *names)
@@ -82,7 +70,7 @@ static char *join_names(uint64_t mask)
 	for (cap_value_t cap = 0; cap < 64; cap++) {
 		if (!(mask & ((uint64_t)1 << cap)))
 			continue;
-		AUTO_FREE char *name = cap_name(cap);
+		AUTO_FREE char *name = capability_name(cap);
 
 		buf_addf(&out, "%s%s", out.length ? " " : "", name);
 	}
@@ -93,7 +81,7 @@ static char *join_names(uint64_t mask)
 static void add_rule(struct policy *policy, cap_value_t cap, const struct need *needs, size_t count)
 {
 	uint64_t bit = (uint64_t)1 << cap, others = ~(uint64_t)0;
-	struct capability_rule rule = { .name = cap_name(cap) };
+	struct capability_rule rule = { .name = capability_name(cap) };
 
 	for (size_t i = 0; i < count; i++) {
 		if (!(needs[i].any_of & bit))

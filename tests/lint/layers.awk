@@ -8,11 +8,11 @@ BEGIN {
 	may["evidence"] = base "arch fact evidence"
 	may["derive"] = base "arch evidence policy"
 	may["emit"] = base "arch policy target"
-	may["enforce"] = base "arch policy event fact"
+	may["enforce"] = base "arch policy event fact ablate"
 	may["review"] = base "arch evidence policy finding"
 	may["report"] = base "finding"
 	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
-		"evidence:evidence policy:derive target:emit finding:review", rows, " ")
+		"evidence:evidence policy:derive target:emit ablate:enforce finding:review", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"
 }

@@ -1,0 +1,202 @@
+#include <cli/verified.h>
+
+#include <cli/record.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VERIFIED_SCHEMA "whittle-verified/1"
+
+/* A capability that is proven or was recorded. */
+struct row {
+	char *name;
+	int cap;
+	const char *verdict;
+	bool recorded;
+	const struct ablate_proof *proof; /* NULL: it is not needed */
+};
+
+uint64_t verified_missing(const struct ablate_options *options, const struct ablation *found)
+{
+	return options->has_recorded ? found->minimal & ~options->recorded : 0;
+}
+
+uint64_t verified_needless(const struct ablate_options *options, const struct ablation *found)
+{
+	return options->has_recorded ? options->recorded & ~found->minimal : 0;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
+}
+
+static struct row row_of(const struct ablate_options *options, const struct ablation *found,
+			 int cap)
+{
+	const struct ablate_proof *proof = found->minimal >> cap & 1 ? &found->proof[cap] : NULL;
+	struct row row = { .name = capability_name(cap), .cap = cap, .proof = proof };
+
+	row.recorded = options->has_recorded && (options->recorded >> cap & 1);
+	if (!proof)
+		row.verdict = "not needed";
+	else
+		row.verdict = proof->others || proof->together ? "alternative" : "required";
+	return row;
+}
+
+static size_t rows_of(const struct ablate_options *options, const struct ablation *found,
+		      struct row rows[static 64])
+{
+	uint64_t all = found->minimal | (options->has_recorded ? options->recorded : 0);
+	size_t count = 0;
+
+	for (int cap = 0; cap < 64; cap++)
+		if (all >> cap & 1)
+			rows[count++] = row_of(options, found, cap);
+	if (count)
+		qsort(rows, count, sizeof(*rows), compare_rows);
+	return count;
+}
+
+/* The names of a set, sorted. */
+static json_t *names_json(uint64_t set)
+{
+	struct row rows[64];
+	size_t count = 0;
+	json_t *names = json_array();
+
+	for (int cap = 0; cap < 64; cap++)
+		if (set >> cap & 1)
+			rows[count++] = (struct row){ .name = capability_name(cap), .cap = cap };
+	if (count)
+		qsort(rows, count, sizeof(*rows), compare_rows);
+	for (size_t i = 0; i < count; i++) {
+		json_array_append_new(names, json_string(rows[i].name));
+		free(rows[i].name);
+	}
+	return names;
+}
+
+/* ---- the table ---- */
+
+static void add_names(const char *before, uint64_t set, const char *between, const char *after,
+		      struct buf *out)
+{
+	json_t *names = set ? names_json(set) : NULL;
+
+	if (!names)
+		return;
+	buf_adds(out, before);
+	for (size_t i = 0; i < json_array_size(names); i++)
+		buf_addf(out, "%s%s", i ? between : "",
+			 json_string_value(json_array_get(names, i)));
+	buf_adds(out, after);
+	json_decref(names);
+}
+
+static void add_row(const struct row *row, bool has_recorded, struct buf *out)
+{
+	buf_addf(out, "%-24s %-12s", row->name, row->verdict);
+	if (has_recorded)
+		buf_addf(out, " %-9s", row->recorded ? "yes" : "no");
+	buf_addc(out, ' ');
+	if (!row->proof) {
+		buf_adds(out, "passes\n");
+		return;
+	}
+	buf_adds(out, row->proof->without);
+	add_names(" (would do too: ", row->proof->others, ", ", ")", out);
+	add_names(" (would do too, together: ", row->proof->together, ", ", ")", out);
+	buf_addc(out, '\n');
+}
+
+void verified_table(const struct ablate_options *options, const struct ablation *found,
+		    struct buf *out)
+{
+	struct row rows[64];
+	size_t count = rows_of(options, found, rows);
+
+	if (!count) {
+		buf_adds(out, "no capability is needed\n");
+		return;
+	}
+	buf_addf(out, "%-24s %-12s%s WITHOUT IT\n", "CAPABILITY", "VERDICT",
+		 options->has_recorded ? " RECORDED " : "");
+	for (size_t i = 0; i < count; i++) {
+		add_row(&rows[i], options->has_recorded, out);
+		free(rows[i].name);
+	}
+}
+
+/* ---- JSON ---- */
+
+static json_t *command_json(const struct ablate_options *options)
+{
+	char **words = secrets_mask(options->argv);
+	json_t *list = json_array();
+
+	for (char **word = words; *word; word++) {
+		json_array_append_new(list, json_string(*word));
+		free(*word);
+	}
+	free(words);
+	return list;
+}
+
+static json_t *row_json(const struct row *row)
+{
+	json_t *json = json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "verdict", row->verdict,
+				 "recorded", (int)row->recorded, "without",
+				 row->proof ? row->proof->without : "passes");
+
+	if (row->proof && row->proof->others)
+		json_object_set_new(json, "alternatives", names_json(row->proof->others));
+	if (row->proof && row->proof->together)
+		json_object_set_new(json, "together", names_json(row->proof->together));
+	return json;
+}
+
+/* One line of the outermost object; the value is taken. */
+static void add_line(const char *name, json_t *value, struct buf *out)
+{
+	AUTO_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_PRESERVE_ORDER);
+
+	json_decref(value);
+	buf_addf(out, "\"%s\": %s,\n", name, text ? text : "null");
+}
+
+static json_t *oracle_json(const struct ablate_options *options, const struct ablation *found)
+{
+	return json_pack("{s:i, s:b, s:b, s:b}", "status", options->expect, "output",
+			 (int)found->output_compared, "check", options->check != NULL, "exercise",
+			 options->exercise != NULL);
+}
+
+void verified_json(const struct ablate_options *options, const struct ablation *found,
+		   struct buf *out)
+{
+	struct row rows[64];
+	size_t count = rows_of(options, found, rows);
+
+	buf_adds(out, "{\n\"schema\": \"" VERIFIED_SCHEMA "\",\n\"ablated\": \"caps\",\n");
+	add_line("command", command_json(options), out);
+	add_line("oracle", oracle_json(options, found), out);
+	add_line("recorded", options->has_recorded ? names_json(options->recorded) : json_null(),
+		 out);
+	add_line("recorded_fails",
+		 found->recorded_why ? json_string(found->recorded_why) : json_null(), out);
+	add_line("minimal", names_json(found->minimal), out);
+	add_line("missing", names_json(verified_missing(options, found)), out);
+	add_line("needless", names_json(verified_needless(options, found)), out);
+	buf_adds(out, "\"capabilities\": [");
+	for (size_t i = 0; i < count; i++) {
+		json_t *json = row_json(&rows[i]);
+		AUTO_FREE char *text = json_dumps(json, JSON_PRESERVE_ORDER);
+
+		buf_addf(out, "%s%s", i ? ",\n" : "\n", text ? text : "null");
+		json_decref(json);
+		free(rows[i].name);
+	}
+	buf_addf(out, "%s]\n}\n", count ? "\n" : "");
+}

@@ -1,0 +1,19 @@
+/* Private to `whittle verify`: what it found, as text. */
+#ifndef CLI_VERIFIED_H
+#define CLI_VERIFIED_H
+
+#include <whittle/ablate.h>
+#include <whittle/buf.h>
+
+/* Of a list that was recorded: what is proven, but not in it; and what is in it, but not needed. */
+uint64_t verified_missing(const struct ablate_options *options, const struct ablation *found);
+uint64_t verified_needless(const struct ablate_options *options, const struct ablation *found);
+
+/* A line for each capability that is proven or was recorded, sorted by name. Appended. */
+void verified_table(const struct ablate_options *options, const struct ablation *found,
+		    struct buf *out);
+/* The same and more as JSON, a capability a line. Appended. */
+void verified_json(const struct ablate_options *options, const struct ablation *found,
+		   struct buf *out);
+
+#endif
