@@ -113,6 +113,9 @@ ambient=("${as_user[@]}" --inh-caps '+setpcap,+net_raw' --ambient-caps '+setpcap
 t_is 'a user with ambient capabilities' \
 	"$("${ambient[@]}" ./whittle verify -- $py -c "$packet" 2>said)" \
 	"$head"$'\n'"$(line CAP_NET_RAW required 'exit status 1')"
+t_is 'root with inheritable capabilities' \
+	"$(setpriv --inh-caps +net_raw "$WHITTLE" verify -- $py -c "$packet" 2>said)" \
+	"$head"$'\n'"$(line CAP_NET_RAW required 'exit status 1')"
 
 # ---- what shows that the work was done ----
 
