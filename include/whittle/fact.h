@@ -122,7 +122,8 @@ enum observe_flag {
 	/* also paths that were only looked at: stat, access, readlink, chdir */
 	OBSERVE_STAT = 1 << 3,
 	/* EVENT_ASKED can be had: see observer_searches() */
-	OBSERVE_ASKED = 1 << 5
+	OBSERVE_ASKED = 1 << 5,
+	OBSERVE_EXACT = 1 << 6 /* every call is looked at, whatever was seen before */
 };
 
 /* What an event says to the engine. */

@@ -179,9 +179,10 @@ static void operand_walk(struct thread *thread, size_t index)
 		operand->walk =
 			path_of_fd(thread->tid, tgid, operand->dirfd, &thread->paths[index]);
 	else
-		operand->walk =
-			path_walk(thread->tid, tgid, operand->dirfd, buf_text(&operand->string),
-				  operand->string.length, operand->flags, &thread->paths[index]);
+		operand->walk = path_walk(thread->tid, tgid, operand->dirfd,
+					  buf_text(&operand->string), operand->string.length,
+					  operand->flags | (thread->own_root ? PATH_OWN_ROOT : 0),
+					  &thread->paths[index]);
 }
 
 void operands_walk_all(struct thread *thread)
@@ -297,7 +298,8 @@ void path_leave(struct observer *observer, struct thread *thread, const struct o
 	enum access access = thread->row->access;
 	bool link = strncmp(thread->row->name, "readlink", 8) == 0;
 
-	if (!(is_look(access) ? outcome->ok : outcome->checked) || !thread->operand_count)
+	if (thread->looked || !(is_look(access) ? outcome->ok : outcome->checked) ||
+	    !thread->operand_count)
 		return;
 	if (is_look(access) && !(observer->flags & OBSERVE_STAT) && !may_meet_process(thread, link))
 		return;

@@ -131,6 +131,20 @@ static bool rehearse(struct observer *observer, struct thread *thread,
 	return !observer->surprise;
 }
 
+/* A look that teaches nothing but how it ends. */
+static bool look_is_known(struct observer *observer, struct thread *thread,
+			  struct outcome *ret_outcome)
+{
+	if (call_was_seen(observer, thread, 0))
+		return true;
+	int failure = looked_failure(observer, thread);
+	if (!failure)
+		return false;
+	*ret_outcome = args_outcome(-failure);
+	ret_outcome->assumed = true;
+	return call_was_seen(observer, thread, -failure);
+}
+
 bool early_is_known(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)
 {
 	const struct call_keys *keys = thread->known->keys;
@@ -138,7 +152,11 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	bool asked = topic->leave && topic_wanted(observer, thread->row);
 
 	*ret_outcome = (struct outcome){ .ok = true, .checked = true, .assumed = true };
-	if (!keys || !call_was_seen(observer, thread, 0) || !args_known(observer, thread))
+	if (!keys || !args_known(observer, thread))
+		return false;
+	if (thread->looked && !keys->recheck)
+		return look_is_known(observer, thread, ret_outcome);
+	if (!call_was_seen(observer, thread, 0))
 		return false;
 	if (known_free(observer, thread))
 		return true;

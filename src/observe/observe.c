@@ -91,13 +91,23 @@ static void call_end(struct thread *thread)
 	buf_truncate(&thread->other, 0);
 	thread->value = 0;
 	thread->word = NULL;
+	thread->looked = false;
 	thread->in_call = false;
+}
+
+/* Enough calls for a filter to be worth its installation. */
+enum { CALLS_MANY = 128 };
+
+static void note_program(const struct process *process)
+{
+	process->program->met |= process->settled || process->results >= CALLS_MANY;
 }
 
 static void thread_remove(struct observer *observer, struct thread *thread)
 {
 	struct process *process = thread->process;
 
+	looked_end(observer, thread);
 	call_end(thread);
 	for (size_t i = 0; i < OPERANDS; i++)
 		buf_free(&thread->operands[i].string);
@@ -108,10 +118,12 @@ static void thread_remove(struct observer *observer, struct thread *thread)
 	free(thread);
 	if (--process->threads > 0)
 		return;
+	note_program(process);
 	if (observer->stacks)
 		stacks_forget(observer->stacks, process->tgid);
 	HASH_DEL(observer->processes, process);
 	value_set_release(&process->accepts);
+	looked_forget(process);
 	free(process);
 }
 
@@ -181,8 +193,12 @@ static void decode_entry(struct observer *observer, struct thread *thread)
 		topic->enter(observer, thread);
 	if (thread->row->flags & ON_ENTRY && topic_wants_names(observer, thread->row))
 		operands_walk_all(thread);
-	if (privilege)
-		privilege_enter(thread);
+	looked_begin(observer, thread);
+	thread->looked = privilege && looked_before(observer, thread);
+	if (!privilege || thread->looked)
+		return;
+	privilege_enter(thread);
+	looked_learn(observer, thread);
 }
 
 /* Lets the decoders speak of a call that ended, and forgets it. */
@@ -233,6 +249,7 @@ static struct thread *enter_call(struct observer *observer, const struct event *
 {
 	struct thread *thread = thread_get(observer, event->tid, event->tgid, NULL);
 
+	looked_end(observer, thread);
 	if (thread->in_call) { /* its result was never reported */
 		if (thread->result_mode == RESULT_NEVER)
 			abandon_call(observer, thread);
@@ -259,6 +276,7 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
 	if (!observer->started)
 		return 0;
 	thread->guarded = observer->serves_files;
+	thread->own_root = !observer->root_moved;
 	if (observer->stacks && !thread->guarded)
 		record_site(observer, thread, event->ip);
 	if (thread->row && thread->row->flags & NO_RESULT) {
@@ -350,6 +368,15 @@ static bool is_loading(struct process *process, const struct thread *thread)
 	return process->loader;
 }
 
+/*
+ * What an earlier process showed of the same program is a filter for this one, from its first calls
+ * on. Not for what starts others (a shell): they would run under a filter of what it does itself.
+ */
+static bool is_met_again(const struct process *process)
+{
+	return process->program->met && !process->program->starts_others;
+}
+
 /* Takes the call in; has its process shown nothing new for a while? */
 static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 {
@@ -357,6 +384,7 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 	bool serves = process->serves || observer->listening;
 	unsigned int enough = serves ? QUIET_CALLS_OF_SERVER : QUIET_CALLS;
 
+	process->results++;
 	if (!thread->known->keys) {
 		note_foreign(observer, thread);
 		return false;
@@ -372,10 +400,10 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 		if (!is_unwatched_search(observer, thread))
 			return false;
 	}
-	if (thread->result_mode != RESULT_COMES || process->settled ||
-	    is_loading(process, thread) || ++process->quiet < enough)
+	if (thread->result_mode != RESULT_COMES || process->settled)
 		return false;
-	if (may_search_more(observer, process))
+	if (!is_met_again(process) && (is_loading(process, thread) || ++process->quiet < enough ||
+				       may_search_more(observer, process)))
 		return false;
 	process->quiet = process->quiet_searches = 0;
 	return true;
@@ -395,6 +423,7 @@ static unsigned int on_result(struct observer *observer, const struct event *eve
 	record_call(observer, thread, event->result, NULL);
 	bool quiet = is_quiet(observer, thread, outcome.ok);
 	finish_call(observer, thread, &outcome);
+	looked_end(observer, thread);
 	return quiet ? OBSERVE_QUIET : 0;
 }
 
@@ -448,6 +477,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 		thread_get(observer, event->child, tgid, creator ? creator->program : NULL);
 	if (!event->thread && creator) { /* shells that run commands are not quiet */
 		creator->quiet = creator->quiet_searches = 0;
+		creator->program->starts_others = true;
 		child->process->settled = creator->settled;
 		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
@@ -501,11 +531,14 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 
 static void renew_process(struct process *process, const struct event *event)
 {
-	process->quiet = process->quiet_searches = process->loading = 0;
+	note_program(process);
+	process->results = process->quiet = process->quiet_searches = process->loading = 0;
 	process->loader = exec_loader_base(process->tgid);
 	process->serves = false;
 	process->filtered = event->filtered;
 	value_set_release(&process->accepts);
+	looked_forget(process);
+	process->credentials_vary = false;
 }
 
 static void on_exec(struct observer *observer, const struct event *event)
@@ -531,6 +564,7 @@ static void on_exec(struct observer *observer, const struct event *event)
 		bool known = thread->creds_known;
 		thread->creds = (struct creds){ .groups = NULL };
 		thread->creds_known = false;
+		old->starts_others = true;
 		thread->process->program = program;
 		exec_done(observer, thread, old->name, known ? &before : NULL);
 		creds_release(&before);

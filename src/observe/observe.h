@@ -188,6 +188,8 @@ struct program {
 	dev_t device;
 	ino_t inode;
 	struct timespec changed;
+	bool met;           /* a process that made many calls ran it to its end */
+	bool starts_others; /* a process that ran it made another one, or executed another image */
 	UT_hash_handle hh;
 };
 
@@ -204,6 +206,7 @@ struct process {
 	pid_t tgid;
 	struct program *program;
 	unsigned int threads;
+	unsigned int results;        /* of all its calls */
 	unsigned int quiet;          /* free calls since it showed a new one */
 	unsigned int quiet_searches; /* calls of free_is_search() since then */
 	uint64_t loader;             /* where the dynamic loader is, while it is at work; else 0 */
@@ -214,7 +217,11 @@ struct process {
 	bool settled;                /* observer_settle(); its children are so too */
 	bool serves;                 /* it listens, or accepts */
 	bool filtered;               /* its image began under a filter that another had taught */
-	struct value_set accepts;    /* descriptors that it accepted connections from */
+	/* See looked.c. */
+	struct way *ways;         /* directories that can be searched */
+	uint64_t ways_since;      /* observer->changes when they were learned */
+	bool credentials_vary;    /* between its threads, maybe */
+	struct value_set accepts; /* descriptors that it accepted connections from */
 	UT_hash_handle hh;
 };
 
@@ -264,11 +271,14 @@ struct thread {
 	struct capable_need needs[CAPABLE_MAX];
 	size_t need_count;
 	bool needs_judged;
-	bool guarded;     /* names of this call are not looked up: observer->serves_files */
-	struct buf text;  /* what a decoder's enter() keeps for leave() */
-	struct buf other; /* likewise */
-	uint64_t value;   /* likewise */
-	const char *word; /* likewise; constant */
+	bool guarded;      /* names of this call are not looked up: observer->serves_files */
+	bool own_root;     /* names begin at whittle's root for sure */
+	bool looked;       /* the call is a look that can teach nothing */
+	bool changes_ways; /* until the thread is seen again: see looked.c */
+	struct buf text;   /* what a decoder's enter() keeps for leave() */
+	struct buf other;  /* likewise */
+	uint64_t value;    /* likewise */
+	const char *word;  /* likewise; constant */
 	UT_hash_handle hh;
 };
 
@@ -300,6 +310,10 @@ struct observer {
 	 * nothing is emitted, surprise says that there is something.
 	 */
 	bool rehearsal, surprise;
+	/* looked.c */
+	bool root_moved;  /* some process may have another root than whittle */
+	size_t changing;  /* threads in a call that changes ways */
+	uint64_t changes; /* such calls */
 	/* known.c */
 	struct learned *learned;
 	char **rechecks; /* names of calls that are never free */
@@ -448,6 +462,23 @@ void open_enter(struct observer *, struct thread *);
 void open_leave(struct observer *, struct thread *, const struct outcome *);
 void rename_leave(struct observer *, struct thread *, const struct outcome *);
 void link_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- looked.c: looks that can teach nothing ---- */
+
+/* A call begins, its operands being read; the thread is seen again, or gone. */
+void looked_begin(struct observer *observer, struct thread *thread);
+void looked_end(struct observer *observer, struct thread *thread);
+/*
+ * Is the call a look at a name that asks for no capability, as one before it in that directory
+ * showed? Then neither its name need be walked nor its result be known. Not with OBSERVE_EXACT, nor
+ * where names are facts (OBSERVE_STAT).
+ */
+bool looked_before(struct observer *observer, struct thread *thread);
+/* How such a look will fail: an errno, or 0 if it will not or nobody can tell. */
+int looked_failure(const struct observer *observer, const struct thread *thread);
+/* The call has been judged: does it show that for others? */
+void looked_learn(struct observer *observer, struct thread *thread);
+void looked_forget(struct process *process); /* frees what was learned of the process */
 
 /* ---- temporary.c: names that are made up ---- */
 

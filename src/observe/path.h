@@ -15,7 +15,8 @@
 
 enum path_flag {
 	PATH_NOFOLLOW = 1 << 0, /* the last component is not followed if it is a symlink */
-	PATH_EMPTY = 1 << 1     /* AT_EMPTY_PATH: an empty name is dirfd itself */
+	PATH_EMPTY = 1 << 1,    /* AT_EMPTY_PATH: an empty name is dirfd itself */
+	PATH_OWN_ROOT = 1 << 2  /* the tracee's root is known to be the caller's */
 };
 
 /* A directory that was searched on the way, or the object itself. */

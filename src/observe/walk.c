@@ -336,10 +336,14 @@ static int trail_root(struct walk *walk, struct trail *trail)
 	char name[32];
 
 	snprintf(name, sizeof name, "/proc/%d/root", walk->tid);
-	if (place_look(AT_FDCWD, name, 0, &its.stat) < 0 ||
-	    place_look(AT_FDCWD, "/", 0, &own.stat) < 0)
+	if (place_look(AT_FDCWD, "/", 0, &own.stat) < 0)
 		return -1;
-	bool same = place_same(&own, &its);
+	bool same = walk->flags & PATH_OWN_ROOT;
+	if (same)
+		its.stat = own.stat;
+	else if (place_look(AT_FDCWD, name, 0, &its.stat) < 0)
+		return -1;
+	same = same || place_same(&own, &its);
 	if (!same && walk->root.fd < 0 && place_of_link(walk->tid, "root", &walk->root) < 0)
 		return -1;
 	trail->fd = same ? AT_FDCWD : walk->root.fd;

@@ -324,18 +324,24 @@ struct asked *asked_open(void)
 
 /*
  * The last one to close the tracepoint waits some 25 ms until no CPU is in it
- * (perf_trace_event_unreg()): a child that does nothing else does.
+ * (perf_trace_event_unreg()): a child that does nothing else does, once whittle has closed it.
  */
 static void close_events(struct asked *asked)
 {
-	pid_t closer = asked->fd_count ? fork() : -1;
+	int closed[2] = { -1, -1 };
+	char byte;
 
-	if (closer == 0) {
+	if (asked->fd_count && pipe2(closed, O_CLOEXEC) == 0 && fork() == 0) {
 		close_range(0, STDERR_FILENO, 0); /* nobody is to wait for their end */
+		close(closed[1]);
+		while (read(closed[0], &byte, 1) < 0 && errno == EINTR)
+			continue;
 		_exit(0);
 	}
 	for (size_t i = 0; i < asked->fd_count; i++)
 		close(asked->fds[i]);
+	auto_close(&closed[0]);
+	auto_close(&closed[1]);
 }
 
 void asked_close(struct asked *asked)

@@ -19,7 +19,7 @@
 #include <whittle/escape.h>
 #include <whittle/file.h>
 
-enum { FRAMES_MAX = 32, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8, CODE_PAGES = 32 };
+enum { FRAMES_MAX = 16, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8, CODE_PAGES = 32 };
 
 /* Exported by libunwind for such callers, though no header declares it. */
 #define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)

@@ -162,6 +162,21 @@ program redis redis-benchmark sh -c 'redis-server --port 0 --unixsocket s --save
 	redis-benchmark -s s -n 500 -c 4 -t set,get -q >/dev/null; redis-cli -s s shutdown nosave'
 VARIES=
 
+# ---- looks at names, of which most are not followed again ----
+
+all=("${engines[@]}")
+engines=()
+for engine in learned known; do
+	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
+done
+for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process; do
+	compare "looks, $kind" "$WORKLOADS/looks" new "$kind" 40
+done
+for kind in nothing chmod rename symlink; do # so many that they are watched
+	compare "many looks, $kind" "$WORKLOADS/looks" new "$kind" 300
+done
+engines=("${all[@]}")
+
 # ---- those that use seccomp themselves ----
 
 # What notify cannot do for them it says: it never sees what their filters refuse (they outrank it), and
@@ -238,6 +253,14 @@ t_is '--recheck: one that did not is no longer there' "$(counts checked setitime
 t_is '--recheck: others are carried' "$(counts checked getppid)" carried
 
 expect=0
+# shellcheck disable=SC2016 # the inner shell's
+twice='"$0" timer 2000 && { [ -z "$1" ] || "$0" timer 2000; }'
+record one learned sh -c "$twice" "$storm" ''
+record two learned sh -c "$twice" "$storm" again
+t_ok 'learned: a program that was met before is let run at once' \
+	test "$(counts two lseek)" -le $(($(counts one lseek) + 8))
+t_is 'learned: its attribution is complete' "$(attribution two "$storm")" complete
+
 # shellcheck disable=SC2016 # the inner shell's
 script='for i in 1 2 3 4 5 6 7 8 9 10; do [ -r hello.c ]; read line <hello.c; done; eval "$1"'
 record exact1 exact sh -c "$script" sh :
