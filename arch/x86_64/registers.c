@@ -84,3 +84,10 @@ int registers_set_argument(pid_t tid, uint64_t value, uint64_t *ret_old)
 	*argument = value;
 	return registers_set(tid, &regs);
 }
+
+int registers_restore_argument(pid_t tid, uint64_t old)
+{
+	uint64_t ignored;
+
+	return registers_set_argument(tid, old, &ignored);
+}

@@ -136,11 +136,9 @@ static bool follow_clone(struct trace *trace, const int64_t *numbers, struct tra
 
 static void restore_argument(const int64_t *numbers, struct tracee *tracee)
 {
-	uint64_t ignored;
-
 	tracee->argument_changed = false;
 	if (is_call(numbers, &tracee->call, CLONE))
-		registers_set_argument(tracee->tid, tracee->argument, &ignored);
+		registers_restore_argument(tracee->tid, tracee->argument);
 	else
 		write_word(tracee->tid, tracee->call.args[0], tracee->argument);
 }

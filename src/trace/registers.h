@@ -34,5 +34,7 @@ int registers_set_result(pid_t tid, int64_t result);
 int registers_skip_call(pid_t tid, int64_t result);
 /* Before a call has an effect: its first argument becomes value; *ret_old is what it was. */
 int registers_set_argument(pid_t tid, uint64_t value, uint64_t *ret_old);
+/* At a syscall-exit stop: its register is as before, unless it has the result. */
+int registers_restore_argument(pid_t tid, uint64_t old);
 
 #endif
