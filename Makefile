@@ -76,6 +76,7 @@ $(B)/workloads/%: tests/workloads/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g -std=gnu11 -Wall -Wextra -D_GNU_SOURCE $(if $(filter %_32,$*),-m32) \
 		$(if $(filter %_static,$*),-static) -o $@ $< -pthread
+$(B)/workloads/inject_check: $(wildcard tests/workloads/inject_check_*.h)
 
 binaries: $(B)/whittle $(unit) $(replays) $(if $(SANITIZE),,$(workloads))
 unit: $(unit) ## build and run the unit tests only

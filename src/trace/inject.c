@@ -46,17 +46,29 @@ static bool wait_stop(struct injection *in)
 }
 
 /*
- * Lets it go on to the next stop of a call; its kind (PTRACE_SYSCALL_INFO_*), or -1 if it is gone.
- * A group-stop has to wait until the calls are made: it is asked for again at the end.
+ * A group-stop has to wait until the calls are made: it is asked for again at the end. SIGSTOP,
+ * which no mask blocks, is delivered, and becomes one.
  */
+static bool has_to_wait(struct injection *in, int *ret_signal)
+{
+	int event = in->status >> 16;
+	bool stopped = WIFSTOPPED(in->status) && event == 0 && WSTOPSIG(in->status) == SIGSTOP;
+
+	*ret_signal = stopped ? SIGSTOP : 0;
+	in->held |= event == PTRACE_EVENT_STOP;
+	return stopped || event == PTRACE_EVENT_STOP;
+}
+
+/* Goes on to the next stop of a call: its kind (PTRACE_SYSCALL_INFO_*), or -1 if there is none. */
 static int next_stop(struct injection *in)
 {
 	struct __ptrace_syscall_info info;
+	int signal = 0;
 
 	do
 		/* ESRCH: it was killed in the stop, which is what the wait will say. */
-		ptrace(PTRACE_SYSCALL, in->tid, 0, 0);
-	while (wait_stop(in) && in->status >> 16 == PTRACE_EVENT_STOP && (in->held = true));
+		ptrace(PTRACE_SYSCALL, in->tid, 0, signal);
+	while (wait_stop(in) && has_to_wait(in, &signal));
 	int event = in->status >> 16;
 	bool ours = WIFSTOPPED(in->status) &&
 		    ((event == 0 && WSTOPSIG(in->status) == (SIGTRAP | 0x80)) ||

@@ -45,6 +45,7 @@ injected()
 
 injected 'one thread' chain $((total * 6 / 10)) learned
 injected 'four threads' threads $((total * 3 / 10)) learned
+injected 'stopped and continued' stops $((total / 20)) learned
 if [ "$(id -u)" -eq 0 ] && t_have setpriv; then
 	chmod 0755 "$T"
 	nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)

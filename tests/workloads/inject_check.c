@@ -1,23 +1,26 @@
 /*
  * Checks itself for what an injection could leave behind, or lose.
  *
- *	inject_check chain N      N processes in a chain, of one thread each
- *	inject_check threads N    the same with four threads each
+ *	inject_check chain N [PERIOD]      N processes in a chain, of one thread each
+ *	inject_check threads N [PERIOD]    the same with four threads each
+ *	inject_check stops N [PERIOD]      of one thread, which SIGSTOP and SIGCONT interrupt
  *
  * Each process forks its successor before anything else, before a tracer can have found it quiet:
- *so each gets its filter by an injection of its own. It then makes the same cheap calls over and
- *over under a 5 kHz timer, and compares before and after each: all registers, the red zone, flags,
- *the vector and x87 state, the result (calls run twice, or not at all, give another one), and at
- *the end the signal mask, mappings, descriptors, data and stack. Prints how many processes were
- *found under a seccomp filter at their end, which only the kernel (proc_pid_status(5)) can say.
- *Status 1 and a message for any difference; 77 where the assembly is not written.
+ * so each gets its filter by an injection of its own. It then makes the same cheap calls over and
+ * over under a timer of PERIOD microseconds (200; on a machine that needs as long for its handler
+ * nothing else would run), and compares before and after each: all registers, those of the vector
+ * unit too, flags, the result (calls run twice, or not at all, give another one), and at the end
+ * the signal mask, mappings, descriptors, data and stack. Prints how many processes were found
+ * under a seccomp filter at their end, which only the kernel (proc_pid_status(5)) can say. Status
+ * 1 and a message for any difference; 77 where the assembly, inject_check_MACHINE.h, is not
+ * written.
  */
 #include <stdio.h>
 
-#ifndef __x86_64__
+#if !defined __x86_64__ && !defined __aarch64__
 int main(void)
 {
-	fputs("inject_check: written for x86_64 only\n", stderr);
+	fputs("inject_check: not written for this machine\n", stderr);
 	return 77;
 }
 #else
@@ -45,9 +48,8 @@ int main(void)
 #include <unistd.h>
 
 #define THREADS     4
-#define PERIOD_NS   200000 /* 5 kHz for a process; its threads share that */
-#define ROUNDS      30     /* of about 15 calls each: the first few teach, then it is quiet */
-#define IN_FLIGHT   2      /* generations at once */
+#define ROUNDS      30 /* of about 15 calls each: the first few teach, then it is quiet */
+#define IN_FLIGHT   2  /* generations at once */
 #define DATA_WORDS  4096
 #define STACK_WORDS 1024
 #define MAPS_MAX    (1 << 16)
@@ -61,77 +63,8 @@ struct shared {
 	atomic_long calls;
 };
 static struct shared *shared;
-
-/* Offsets are known to the assembly. */
-struct state {
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15; /* 0 */
-	uint64_t flags;                                                                   /* 120 */
-	uint64_t red[16];                                                                 /* 128 */
-	uint8_t ymm[16][32];                                                              /* 256 */
-	uint8_t fx[512];                                                                  /* 768 */
-	uint64_t avx;                                                                     /* 1280 */
-} __attribute__((aligned(64)));
-_Static_assert(offsetof(struct state, red) == 128 && offsetof(struct state, ymm) == 256 &&
-		       offsetof(struct state, fx) == 768 && offsetof(struct state, avx) == 1280,
-	       "the assembly says so");
-
-/* Loads the state, makes the call in it, stores the state that it finds then. */
-void checked_call(const struct state *in, struct state *out);
-extern const char checked_call_return[];
-
-__asm__(".text\n"
-	".globl checked_call, checked_call_return\n"
-	".type checked_call, @function\n"
-	"checked_call:\n"
-	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-	"	push %rsi\n"
-	"	fxrstor64 768(%rdi)\n"
-	"	cmpq $0, 1280(%rdi)\n"
-	"	je 1f\n"
-	"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	vmovdqu 256+32*\\n(%rdi), %ymm\\n\n"
-	"	.endr\n"
-	"1:	pushq 120(%rdi)\n"
-	"	popfq\n"
-	"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	movq 128+8*\\n(%rdi), %rax\n"
-	"	movq %rax, -128+8*\\n(%rsp)\n"
-	"	.endr\n"
-	"	movq 0(%rdi), %rax; movq 8(%rdi), %rbx; movq 24(%rdi), %rdx; movq 32(%rdi), %rsi\n"
-	"	movq 48(%rdi), %rbp; movq 56(%rdi), %r8; movq 64(%rdi), %r9; movq 72(%rdi), %r10\n"
-	"	movq 88(%rdi), %r12; movq 96(%rdi), %r13; movq 104(%rdi), %r14; movq 112(%rdi), "
-	"%r15\n"
-	"	movq 40(%rdi), %rdi\n"
-	"	syscall\n"
-	"checked_call_return:\n"
-	"	xchgq %rcx, (%rsp)\n"
-	"	movq %rax, 0(%rcx); movq %rbx, 8(%rcx); movq %rdx, 24(%rcx); movq %rsi, 32(%rcx)\n"
-	"	movq %rdi, 40(%rcx); movq %rbp, 48(%rcx); movq %r8, 56(%rcx); movq %r9, 64(%rcx)\n"
-	"	movq %r10, 72(%rcx); movq %r11, 80(%rcx); movq %r12, 88(%rcx); movq %r13, "
-	"96(%rcx)\n"
-	"	movq %r14, 104(%rcx); movq %r15, 112(%rcx)\n"
-	"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	movq -128+8*\\n(%rsp), %rax\n"
-	"	movq %rax, 128+8*\\n(%rcx)\n"
-	"	.endr\n"
-	"	pushfq\n"
-	"	popq 120(%rcx)\n"
-	"	cld\n"
-	"	popq 16(%rcx)\n"
-	"	fxsave64 768(%rcx)\n"
-	"	cmpq $0, 1280(%rcx)\n"
-	"	je 2f\n"
-	"	.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	vmovdqu %ymm\\n, 256+32*\\n(%rcx)\n"
-	"	.endr\n"
-	"	vzeroupper\n"
-	"2:	fninit\n"
-	"	pushq $0x1f80\n"
-	"	ldmxcsr (%rsp)\n"
-	"	popq %rax\n"
-	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-	"	ret\n"
-	".size checked_call, .-checked_call\n");
+static long period_ns = 200000; /* of a process: its threads share that */
+static bool stopped;
 
 /* A thread of a generation, and the state of what its calls count up. */
 struct self {
@@ -184,71 +117,15 @@ static uint64_t draw(uint64_t *state)
 
 /* ---- one call ---- */
 
-/* As libc has it after fninit, but for random contents and rounding that differ from the usual. */
-static void fill(struct state *in, long nr, const int64_t args[6])
-{
-	for (size_t i = 0; i < offsetof(struct state, fx) / 8; i++)
-		((uint64_t *)in)[i] = draw(&self->random);
-	memset(in->fx, 0, sizeof in->fx);
-	uint16_t control = (uint16_t)(0x037f | (draw(&self->random) & 0x0c00));
-	uint32_t mxcsr = 0x1f80 | (draw(&self->random) & 0x6000);
-	memcpy(in->fx, &control, 2);
-	in->fx[4] = 0xff; /* tags: all eight are in use */
-	memcpy(in->fx + 24, &mxcsr, 4);
-	for (int i = 0; i < 8; i++) {
-		uint64_t mantissa = draw(&self->random) | 1ULL << 63;
-		memcpy(in->fx + 32 + 16 * i, &mantissa, 8);
-		memcpy(in->fx + 40 + 16 * i, "\xff\x3f", 2);
-	}
-	for (int i = 0; i < 16; i++)
-		memcpy(in->fx + 160 + 16 * i, in->ymm[i], 16);
-	in->avx = __builtin_cpu_supports("avx");
-	in->flags = 0x202 | (in->flags & 0xcd5); /* interrupts on; any of CF PF AF ZF SF DF OF */
-	in->rax = (uint64_t)nr;
-	in->rdi = (uint64_t)args[0];
-	in->rsi = (uint64_t)args[1];
-	in->rdx = (uint64_t)args[2];
-	in->r10 = (uint64_t)args[3];
-	in->r8 = (uint64_t)args[4];
-	in->r9 = (uint64_t)args[5];
-}
-
-static void compare(const struct state *in, const struct state *out)
-{
-	static const struct {
-		const char *name;
-		size_t offset;
-	} registers[] = {
-#define REGISTER(name)                                                                             \
-	{                                                                                          \
-#name, offsetof(struct state, name)                                                \
-	}
-		REGISTER(rbx), REGISTER(rdx), REGISTER(rsi), REGISTER(rdi),
-		REGISTER(rbp), REGISTER(r8),  REGISTER(r9),  REGISTER(r10),
-		REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15),
-	};
-
-	for (size_t i = 0; i < sizeof registers / sizeof *registers; i++)
-		same(registers[i].name, *(int64_t *)((char *)out + registers[i].offset),
-		     *(int64_t *)((char *)in + registers[i].offset));
-	/* what the instruction itself leaves there */
-	same("rcx", (int64_t)out->rcx, (int64_t)checked_call_return);
-	same("r11", out->r11 & 0xed5, in->flags & 0xed5);
-	same("flags", out->flags & 0xed5, in->flags & 0xed5);
-	same("red zone", memcmp(in->red, out->red, sizeof in->red), 0);
-	same("x87 control word", memcmp(in->fx, out->fx, 2), 0);
-	same("x87 tags", out->fx[4], in->fx[4]);
-	same("mxcsr", *(int32_t *)(out->fx + 24), *(int32_t *)(in->fx + 24));
-	for (int i = 0; i < 8; i++)
-		same("x87 register", memcmp(in->fx + 32 + 16 * i, out->fx + 32 + 16 * i, 10), 0);
-	same("xmm", memcmp(in->fx + 160, out->fx + 160, 256), 0);
-	if (in->avx)
-		same("ymm", memcmp(in->ymm, out->ymm, sizeof in->ymm), 0);
-}
+#ifdef __x86_64__
+#include "inject_check_x86_64.h"
+#else
+#include "inject_check_aarch64.h"
+#endif
 
 static int64_t call(long nr, int64_t a, int64_t b, int64_t c, int64_t d)
 {
-	struct state in, out = { .avx = __builtin_cpu_supports("avx") };
+	struct state in, out = { 0 };
 	int64_t args[6] = {
 		a, b, c, d, (int64_t)draw(&self->random), (int64_t)draw(&self->random)
 	};
@@ -257,7 +134,7 @@ static int64_t call(long nr, int64_t a, int64_t b, int64_t c, int64_t d)
 	checked_call(&in, &out);
 	compare(&in, &out);
 	self->calls++;
-	return (int64_t)out.rax;
+	return result_of(&out);
 }
 
 /* ---- the timer ---- */
@@ -275,8 +152,7 @@ static void tick(int number, siginfo_t *info, void *context)
 
 	(void)number;
 	(void)info;
-	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0; movdqa %%xmm0, %%xmm7; fninit" ::
-				 : "xmm0", "xmm7");
+	spoil_vectors();
 	if (!self)
 		return;
 	self->ticks++;
@@ -296,7 +172,7 @@ static void tick(int number, siginfo_t *info, void *context)
 
 static timer_t start_timer(void)
 {
-	long period = self->alone ? PERIOD_NS : PERIOD_NS * THREADS;
+	long period = self->alone ? period_ns : period_ns * THREADS;
 	struct itimerspec every = { { 0, period }, { 0, period } };
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
 	timer_t timer = NULL;
@@ -542,6 +418,41 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+/* Stops and continues its parent until it is told to end. */
+static void stop_and_continue(const atomic_bool *end, uint64_t random)
+{
+	uint64_t unit = (uint64_t)period_ns / 1000;
+	pid_t parent = getppid();
+
+	while (!*end && getppid() == parent) {
+		kill(parent, SIGSTOP);
+		usleep((useconds_t)(draw(&random) % unit));
+		kill(parent, SIGCONT);
+		usleep((useconds_t)(draw(&random) % (3 * unit)));
+	}
+	_exit(0);
+}
+
+static void work_stopped(int generation)
+{
+	atomic_bool *end =
+		mmap(NULL, sizeof *end, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = end == MAP_FAILED ? -1 : fork();
+	int status;
+
+	if (pid < 0)
+		fail("mmap or fork", errno, 0);
+	if (pid == 0)
+		stop_and_continue(end, (uint64_t)generation);
+	work();
+	*end = true;
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			fail("waitpid", errno, 0);
+	same("status of who stops", status, 0);
+	munmap(end, sizeof *end);
+}
+
 static void generation_main(int generation, int threads)
 {
 	struct sigaction action = { .sa_sigaction = tick, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -567,7 +478,10 @@ static void generation_main(int generation, int threads)
 	int new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 	read_file("/proc/self/maps", the.before, sizeof the.before);
 	pthread_barrier_wait(&the.ready);
-	work();
+	if (stopped)
+		work_stopped(generation);
+	else
+		work();
 	pthread_barrier_wait(&the.finished);
 	read_file("/proc/self/maps", the.after, sizeof the.after);
 	same_maps(the.before, the.after);
@@ -615,8 +529,11 @@ int main(int argc, char **argv)
 	int threads = argc > 1 && strcmp(argv[1], "threads") == 0 ? THREADS : 1;
 	int total = argc > 2 ? atoi(argv[2]) : 0, bad = 0, status;
 
-	if (total < 1)
-		errx(2, "usage: inject_check chain|threads N");
+	stopped = argc > 1 && strcmp(argv[1], "stops") == 0;
+	if (argc > 3)
+		period_ns = atol(argv[3]) * 1000;
+	if (total < 1 || period_ns < 1000)
+		errx(2, "usage: inject_check chain|threads|stops N [PERIOD]");
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
