@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 
 /* A bound for programs that look everywhere: the directories of one process. */
-enum { WAYS_MAX = 4096 };
+enum { WAYS_MAX = 1024 };
 
 /* A directory that can be searched, as this process names it. */
 struct way {
@@ -35,6 +35,11 @@ static bool is_look(const struct syscall_desc *row)
 		if (strcmp(row->name, looks[i]) == 0)
 			return true;
 	return false;
+}
+
+static bool reads_link(const struct syscall_desc *row)
+{
+	return strncmp(row->name, "readlink", 8) == 0;
 }
 
 /* ---- what changes ways ---- */
@@ -158,7 +163,7 @@ static int way_key(const struct thread *thread, const struct operand *operand, s
 	memset(&base.stat, 0, sizeof(base.stat));
 	if (text[0] != '/' && place_look(AT_FDCWD, link, 0, &base.stat) < 0)
 		return -1;
-	buf_addf(ret_key, "%d %llx %x %x %llx ", strncmp(thread->row->name, "readlink", 8) == 0,
+	buf_addf(ret_key, "%d %llx %x %x %llx ", reads_link(thread->row),
 		 (unsigned long long)base.stat.stx_ino, base.stat.stx_dev_major,
 		 base.stat.stx_dev_minor, (unsigned long long)base.stat.stx_mnt_id);
 	if (slash)
@@ -208,7 +213,7 @@ bool looked_before(struct observer *observer, struct thread *thread)
 	if (!operand)
 		return false;
 	if (!operand->string.length) /* the object behind a descriptor: there is no way to it */
-		return operand->flags & PATH_EMPTY;
+		return operand->flags & PATH_EMPTY && !reads_link(thread->row);
 	if (thread->process->ways_since != observer->changes) {
 		looked_forget(thread->process);
 		thread->process->ways_since = observer->changes;
@@ -221,7 +226,6 @@ bool looked_before(struct observer *observer, struct thread *thread)
 
 int looked_failure(const struct observer *observer, const struct thread *thread)
 {
-	bool link = strncmp(thread->row->name, "readlink", 8) == 0;
 	mode_t mode = 0;
 
 	if (!thread->operands[0].string.length)
@@ -229,7 +233,8 @@ int looked_failure(const struct observer *observer, const struct thread *thread)
 	int result = look(observer, thread, &mode);
 	if (result)
 		return result == ENOENT ? ENOENT : 0;
-	return link && !S_ISLNK(mode) ? EINVAL : 0; /* do_readlinkat() in fs/stat.c */
+	return reads_link(thread->row) && !S_ISLNK(mode) ? EINVAL
+							 : 0; /* do_readlinkat() in fs/stat.c */
 }
 
 /*
@@ -239,11 +244,11 @@ int looked_failure(const struct observer *observer, const struct thread *thread)
 static bool is_lasting(const struct thread *thread)
 {
 	const struct path *path = &thread->paths[0];
-	bool there = path->error == 0 || path->error == ENOENT;
+	bool there = path->error == 0 || (path->error == ENOENT && !reads_link(thread->row));
 
 	return there && thread->operands[0].walk == 0 && path->name && !path->process &&
 	       !path->linked && strncmp(path->name, "/proc/", 6) != 0 &&
-	       (path->error || major(path->device));
+	       (!reads_link(thread->row) || major(path->device));
 }
 
 void looked_learn(struct observer *observer, struct thread *thread)

@@ -95,12 +95,21 @@ static void call_end(struct thread *thread)
 	thread->in_call = false;
 }
 
+/*
+ * Watching a process costs the kernel what some hundred looks at paths cost whittle; a filter that
+ * comes earlier can never let them run.
+ */
+enum { SEARCHES_MANY = 512 };
+
 /* Enough calls for a filter to be worth its installation. */
 enum { CALLS_MANY = 128 };
 
 static void note_program(const struct process *process)
 {
-	process->program->met |= process->settled || process->results >= CALLS_MANY;
+	struct program *program = process->program;
+
+	program->met |= process->settled || process->results >= CALLS_MANY;
+	program->searched_much |= process->watched || process->searches >= SEARCHES_MANY;
 }
 
 static void thread_remove(struct observer *observer, struct thread *thread)
@@ -296,12 +305,6 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
  */
 enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
 
-/*
- * Watching a process costs the kernel what some hundred looks at paths cost whittle; a filter that
- * comes earlier can never let them run.
- */
-enum { SEARCHES_MANY = 512 };
-
 bool observer_searches(const struct observer *observer, pid_t tgid)
 {
 	uint64_t count = observer->taught_searches * 2; /* its results are counted apart */
@@ -370,11 +373,14 @@ static bool is_loading(struct process *process, const struct thread *thread)
 
 /*
  * What an earlier process showed of the same program is a filter for this one, from its first calls
- * on. Not for what starts others (a shell): they would run under a filter of what it does itself.
+ * on. Not for what starts others (a shell): they would run under a filter of what it does itself;
+ * nor for what looks at so many paths that it is worth waiting to watch it.
  */
 static bool is_met_again(const struct process *process)
 {
-	return process->program->met && !process->program->starts_others;
+	const struct program *program = process->program;
+
+	return program->met && !program->starts_others && !program->searched_much;
 }
 
 /* Takes the call in; has its process shown nothing new for a while? */

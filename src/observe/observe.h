@@ -188,8 +188,10 @@ struct program {
 	dev_t device;
 	ino_t inode;
 	struct timespec changed;
-	bool met;           /* a process that made many calls ran it to its end */
-	bool starts_others; /* a process that ran it made another one, or executed another image */
+	/* Processes that have run it. */
+	bool met;           /* one that made many calls has ended */
+	bool searched_much; /* one looked at many paths */
+	bool starts_others; /* one made another process, or executed another image */
 	UT_hash_handle hh;
 };
 
