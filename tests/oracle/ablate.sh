@@ -13,25 +13,6 @@ declare -A blind=(
 	[keep_denied_probe]='prints "FAIL EPERM" whichever of its two calls is refused'
 )
 
-# found: the sets of verified.json as the corpus writes them.
-found()
-{
-	jq -r '[.capabilities[]
-		| [.name] + (.alternatives // []) + ((.together // []) | if . == [] then [] else [join("+")] end)
-		| map(ltrimstr("CAP_") | ascii_downcase) | sort | join("|")]
-		| sort | join(",") | if . == "" then "-" else . end' "$1"
-}
-
-# sorted SETS: the members of each set in order, and the sets.
-sorted()
-{
-	local set
-
-	tr , '\n' <<<"$1" | while IFS= read -r set; do
-		tr '|' '\n' <<<"$set" | sort | paste -sd'|'
-	done | sort | paste -sd,
-}
-
 # Before each run the directory is emptied, and an address of an earlier one removed.
 fresh='! command -v chattr || chattr -f -R -i . ; rm -rf ./* ./.[!.]*
 ! command -v ip || ip addr flush dev lo
@@ -50,9 +31,9 @@ while IFS=$'\t' read -r name setup command needed status _ when; do
 		) || :" -- sh -c "$command" >"$T/json" 2>"$T/err" || got=$?
 	wanted=$(sorted "$needed")
 	if [ "${blind[$name]+is}" ]; then
-		t_is "$name needs $needed, but ${blind[$name]}" "$got $(found "$T/json")" "0 -"
+		t_is "$name needs $needed, but ${blind[$name]}" "$got $(proven "$T/json")" "0 -"
 	else
-		t_is "$name needs $needed" "$got $(found "$T/json") $(grep -vE ' runs: |output was not compared' "$T/err")" "0 $wanted "
+		t_is "$name needs $needed" "$got $(proven "$T/json") $(grep -vE ' runs: |output was not compared' "$T/err")" "0 $wanted "
 		exact=$((exact + 1))
 	fi
 	remove "$T/$name"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What a row of caps/corpus.tsv runs in. caps_init first; then $H $SP $RP are there.
+# What a row of caps/corpus.tsv runs in (caps_init first; then $H $SP $RP are there), and how the
+# lists that whittle makes are read.
 
 # The two strangers have three descriptors each: a row counts them.
 stranger()
@@ -60,4 +61,39 @@ holds_here()
 {
 	mkdir -p "$T/when"
 	(cd "$T/when" && unshare --mount --net --ipc --uts sh -c "$1" >/dev/null 2>&1 </dev/null)
+}
+
+# ---- lists ----
+
+# granted FILE: "cap[|other…]" a line of a capabilities.txt: what is granted and would do too.
+granted()
+{
+	awk '/^CAP_/ {
+		set = $1
+		if (match($0, /\(would do too: [^)]*\)/)) {
+			others = substr($0, RSTART + 15, RLENGTH - 16)
+			gsub(/ +/, "|", others)
+			set = set "|" others
+		}
+		print tolower(set)
+	}' "$1"
+}
+
+# proven FILE: the sets that a verified.json calls needed, as the corpus writes them.
+proven()
+{
+	jq -r '[.capabilities[] | select(.verdict != "not needed")
+		| [.name] + (.alternatives // []) + ((.together // []) | if . == [] then [] else [join("+")] end)
+		| map(ltrimstr("CAP_") | ascii_downcase) | sort | join("|")]
+		| sort | join(",") | if . == "" then "-" else . end' "$1"
+}
+
+# sorted SETS: the members of each set in order, and the sets.
+sorted()
+{
+	local set
+
+	tr , '\n' <<<"$1" | while IFS= read -r set; do
+		tr '|' '\n' <<<"$set" | sort | paste -sd'|'
+	done | sort | paste -sd,
 }

@@ -24,20 +24,6 @@ same_outcome()
 	printf '%b' "${stdout:1:-1}" | cmp -s - "$T/out" && [ "$got" -eq "$status" ]
 }
 
-# granted FILE: "cap[|other…]" a line of a capabilities.txt: what is granted and would do too.
-granted()
-{
-	awk '/^CAP_/ {
-		set = $1
-		if (match($0, /\(would do too: [^)]*\)/)) {
-			others = substr($0, RSTART + 15, RLENGTH - 16)
-			gsub(/ +/, "|", others)
-			set = set "|" others
-		}
-		print tolower(set)
-	}' "$1"
-}
-
 # judge NEEDED FILE: one word. The file is the output of granted.
 judge()
 {
