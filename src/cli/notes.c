@@ -19,6 +19,10 @@ static const struct {
 	  "way, in full" },
 	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
 		      "ring were not seen" },
+	{ "links-unwatched", "a process went through /proc when its looks at names were no longer "
+			     "looked at: whether it "
+			     "looked at other processes by links there (/proc/PID/fd/N) was not "
+			     "seen (--exact sees it)" },
 	{ "netlink-unwatched",
 	  "a process made a netlink socket when some of its calls were no longer looked at: "
 	  "capabilities that sending on it needs may be missing (--exact looks at all)" },

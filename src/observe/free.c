@@ -88,7 +88,7 @@ unsigned int known_lessons(const struct syscall_desc *row)
 	/* readlink(2) stays: of /proc/PID/exe it is a ptrace "read" (proc_accessed()) */
 	if ((row->topic == TOPIC_PATH || row->topic == TOPIC_FD) && looks &&
 	    strncmp(row->name, "readlink", 8) != 0)
-		lessons = LESSON_STAT;
+		lessons = LESSON_STAT | LESSON_MEET;
 	if (row->flags & CREDS || row->args[0] == ARG_CALL)
 		lessons |= LESSON_ALWAYS;
 	if (row->flags & CAPS && (capable_has_rule(row->name) || names_path(row)))
@@ -110,6 +110,8 @@ unsigned int known_wanted(const struct observer *observer, const struct process 
 		wanted |= LESSON_PATHS;
 	if (observer->flags & OBSERVE_STAT)
 		wanted |= LESSON_STAT;
+	if (observer->flags & OBSERVE_PATHS && (process ? process->meets : observer->taught_meets))
+		wanted |= LESSON_MEET;
 	if (!observer->listening)
 		wanted |= LESSON_LISTEN;
 	return wanted;

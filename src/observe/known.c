@@ -555,12 +555,22 @@ static void know_socket(struct observer *observer, const struct fact *fact)
 								   (uint64_t)number }));
 }
 
+/* The workload looks at files of processes: see looked_meet(). */
+static bool is_meeting(const struct fact *fact)
+{
+	if (fact->kind == FACT_PTRACE)
+		return strcmp(fact->field[PTRACE_REQUEST], "read") == 0;
+	return fact->kind == FACT_PATH && strcmp(fact->field[PATH_PATH], "/proc/") == 0 &&
+	       strcmp(fact->field[PATH_ACCESS], "list") == 0;
+}
+
 void observer_know(struct observer *observer, const struct fact *fact, uint64_t count)
 {
 	struct learned *learned;
 	const char *result = fact->field[SYSCALL_RESULT];
 
 	observer->taught = true;
+	observer->taught_meets |= is_meeting(fact);
 	if (fact->kind == FACT_ARGUMENT)
 		know_argument(observer, fact);
 	if (fact->kind == FACT_SOCKET)

@@ -23,7 +23,8 @@ enum lesson {
 	LESSON_SEARCH = 1 << 5, /* those of searching directories only */
 	LESSON_PATHS = 1 << 2,  /* what OBSERVE_PATHS asks for */
 	LESSON_STAT = 1 << 3,   /* what OBSERVE_STAT asks for */
-	LESSON_LISTEN = 1 << 4  /* whether the workload serves */
+	LESSON_LISTEN = 1 << 4, /* whether the workload serves */
+	LESSON_MEET = 1 << 6    /* other processes, to whose files a look may lead through /proc */
 };
 
 /* What the row's call may teach, whatever its arguments are. */

@@ -270,3 +270,39 @@ void looked_learn(struct observer *observer, struct thread *thread)
 	way->key = buf_steal(&key);
 	HASH_ADD_KEYPTR(hh, thread->process->ways, way->key, way->length, way);
 }
+
+/* ---- looks that lead to other processes ---- */
+
+/* "/proc", and for a process there what is_one allows. */
+static bool is_proc(const char *name, bool is_one)
+{
+	static const char proc[] = "/proc";
+
+	if (strncmp(name, proc, sizeof(proc) - 1) != 0)
+		return false;
+	name += sizeof(proc) - 1;
+	size_t slash = strspn(name, "/");
+	return !name[slash] || (is_one && slash && name[slash] >= '0' && name[slash] <= '9');
+}
+
+/*
+ * Whoever finds processes in /proc may go on to look at their files through links there
+ * (/proc/PID/fd/N), which is a fact of ptrace (proc_accessed()): then its looks are not let run. If
+ * they are already, what they lead to is not seen.
+ */
+void looked_meet(struct observer *observer, struct thread *thread)
+{
+	struct process *process = thread->process;
+	const char *name = thread->operand_count ? buf_text(&thread->operands[0].string) : "";
+	bool hidden = thread->result_mode == RESULT_OPTIONAL ||
+		      (thread->result_mode == RESULT_NEVER && observer->taught);
+
+	if (process->meets || !is_proc(name, true))
+		return;
+	if (!hidden) {
+		process->meets = true;
+	} else if (is_proc(name, false) && !observer->taught_meets) {
+		process->meets = true;
+		emit_limitation(observer, "links-unwatched");
+	}
+}

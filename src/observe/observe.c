@@ -197,6 +197,7 @@ static void decode_entry(struct observer *observer, struct thread *thread)
 	if (!asked && !privilege)
 		return;
 	operands_read(thread);
+	looked_meet(observer, thread);
 	/* how an open follows links is for the rules too */
 	if (topic->enter && (asked || thread->row->topic == TOPIC_OPEN))
 		topic->enter(observer, thread);
@@ -487,6 +488,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 		child->process->settled = creator->settled;
 		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
+		child->process->meets = creator->meets;
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
 	}
@@ -540,7 +542,7 @@ static void renew_process(struct process *process, const struct event *event)
 	note_program(process);
 	process->results = process->quiet = process->quiet_searches = process->loading = 0;
 	process->loader = exec_loader_base(process->tgid);
-	process->serves = false;
+	process->serves = process->meets = false;
 	process->filtered = event->filtered;
 	value_set_release(&process->accepts);
 	looked_forget(process);

@@ -218,6 +218,7 @@ struct process {
 	bool watched;                /* observer_watch(); its children are so too */
 	bool settled;                /* observer_settle(); its children are so too */
 	bool serves;                 /* it listens, or accepts */
+	bool meets;                  /* it looks at other processes in /proc */
 	bool filtered;               /* its image began under a filter that another had taught */
 	/* See looked.c. */
 	struct way *ways;         /* directories that can be searched */
@@ -324,6 +325,7 @@ struct observer {
 	bool watches;             /* observer_watch(0) */
 	bool taught;              /* observer_know() was called */
 	bool taught_netlink;      /* by it: the workload has netlink sockets */
+	bool taught_meets;        /* and looks at files of other processes */
 	bool taught_accept;
 	bool netlink;        /* the workload made a netlink socket */
 	bool capless;        /* no process of the workload can ever have capabilities */
@@ -481,6 +483,8 @@ int looked_failure(const struct observer *observer, const struct thread *thread)
 /* The call has been judged: does it show that for others? */
 void looked_learn(struct observer *observer, struct thread *thread);
 void looked_forget(struct process *process); /* frees what was learned of the process */
+/* The operands of a call were read: does it look for other processes, in /proc? */
+void looked_meet(struct observer *observer, struct thread *thread);
 
 /* ---- temporary.c: names that are made up ---- */
 

@@ -169,12 +169,16 @@ engines=()
 for engine in learned known; do
 	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
 done
-for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process; do
+for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect; do
 	compare "looks, $kind" "$WORKLOADS/looks" new "$kind" 40
 done
-for kind in nothing chmod rename symlink; do # so many that they are watched
+for kind in nothing chmod rename symlink inspect; do # so many that they are watched
 	compare "many looks, $kind" "$WORKLOADS/looks" new "$kind" 300
 done
+expect=0
+record late learned "$WORKLOADS/looks" new late 300
+t_ok 'learned: looks at processes that were let run are said' jq -e \
+	'.ptraces == [] and .runs[0].limitations["links-unwatched"] == 1' "$T/late/evidence.json"
 engines=("${all[@]}")
 
 # ---- those that use seccomp themselves ----

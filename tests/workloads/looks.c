@@ -168,6 +168,32 @@ static void kind_process(void)
 	look(name);
 }
 
+/* The same by looks alone, after it went through /proc: before its looks, and behind them. */
+static void find_processes(void)
+{
+	int fd = open("/proc", O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		err(2, "/proc");
+	close(fd);
+}
+
+static void kind_inspect(void)
+{
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "/proc/%d/exe", (int)getppid());
+	if (stat(name, &st) < 0)
+		err(2, "%s", name);
+}
+
+static void kind_late(void)
+{
+	find_processes();
+	kind_inspect();
+}
+
 static const struct {
 	const char *name;
 	void (*change)(void);
@@ -176,6 +202,7 @@ static const struct {
 	{ "rename", kind_rename },   { "symlink", kind_symlink }, { "last", kind_last },
 	{ "chdir", kind_chdir },     { "chroot", kind_chroot },   { "setfsuid", kind_setfsuid },
 	{ "child", kind_child },     { "thread", kind_thread },   { "process", kind_process },
+	{ "inspect", kind_inspect }, { "late", kind_late },
 };
 
 int main(int argc, char **argv)
@@ -190,6 +217,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		if (strcmp(kinds[i].name, argv[2]) != 0)
 			continue;
+		if (kinds[i].change == kind_inspect)
+			find_processes();
 		look_around();
 		kinds[i].change();
 		look_again();
