@@ -32,6 +32,7 @@ struct call {
 	const struct path *paths; /* its path arguments, in the order of the arguments */
 	size_t path_count;
 	const struct creds *creds;
+	struct permission *permission; /* to ask the kernel; NULL: mode bits have to do */
 };
 
 #define CAPABLE_MAX 64 /* a call may name each capability */

@@ -9,82 +9,6 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
-enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
-
-struct ids {
-	uid_t uid;
-	gid_t gid;
-};
-
-static struct ids filesystem_ids(const struct needs *needs)
-{
-	return (struct ids){ needs->call->creds->fsuid, needs->call->creds->fsgid };
-}
-
-static bool in_group(const struct creds *creds, const struct ids *ids, gid_t gid)
-{
-	if (gid == ids->gid)
-		return true;
-	for (size_t i = 0; i < creds->group_count; i++)
-		if (creds->groups[i] == gid)
-			return true;
-	return false;
-}
-
-bool creds_in_group(const struct creds *creds, gid_t gid)
-{
-	struct ids ids = { creds->fsuid, creds->fsgid };
-
-	return in_group(creds, &ids, gid);
-}
-
-/* acl_permission_check() without ACLs: a later version asks the kernel. */
-static bool mode_grants(const struct creds *creds, const struct ids *ids,
-			const struct path_node *node, unsigned int mask)
-{
-	mode_t mode = node->mode;
-
-	if (node->uid == ids->uid)
-		mode >>= 6;
-	else if (in_group(creds, ids, node->gid))
-		mode >>= 3;
-	return (mask & ~mode & 7) == 0;
-}
-
-/* generic_permission(): which capabilities stand in for the mode bits; 0 if none is asked. */
-static uint64_t dac_mask(const struct creds *creds, const struct ids *ids,
-			 const struct path_node *node, unsigned int mask)
-{
-	if (!mask || mode_grants(creds, ids, node, mask))
-		return 0;
-	if (S_ISDIR(node->mode))
-		return mask & MAY_WRITE ? CAP_BIT(CAP_DAC_OVERRIDE) : DAC_EITHER;
-	if (mask == MAY_READ)
-		return DAC_EITHER;
-	if (mask & MAY_EXEC && !(node->mode & 0111))
-		return 0; /* no capability makes a file executable */
-	return CAP_BIT(CAP_DAC_OVERRIDE);
-}
-
-static void need_dac_as(struct needs *needs, const struct ids *ids, const struct path *path,
-			const struct path_node *node, unsigned int mask)
-{
-	/* sysctl_perm() in fs/proc/proc_sysctl.c: mode bits for root and others, no capability. */
-	if (path->name && strncmp(path->name, "/proc/sys/", 10) == 0)
-		return;
-	uint64_t any_of = dac_mask(needs->call->creds, ids, node, mask);
-	if (any_of)
-		need_add(needs, any_of, path->name);
-}
-
-static void need_dac(struct needs *needs, const struct path *path, const struct path_node *node,
-		     unsigned int mask)
-{
-	struct ids ids = filesystem_ids(needs);
-
-	need_dac_as(needs, &ids, path, node, mask);
-}
-
 /* Is the last component missing, in a directory that is there? */
 static bool is_missing(const struct path *path)
 {
@@ -113,55 +37,21 @@ static void need_keep_suid(struct needs *needs, const struct path *path)
 		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
 }
 
-/* do_faccessat() in fs/open.c judges by the real ids, unless AT_EACCESS. */
-static bool access_ids(const struct needs *needs, struct ids *ret_ids)
-{
-	const struct call *call = needs->call;
-	bool by_real = strcmp(call->name, "access") == 0 || strcmp(call->name, "faccessat") == 0 ||
-		       (strcmp(call->name, "faccessat2") == 0 && !(call->args[3] & AT_EACCESS));
-
-	*ret_ids = filesystem_ids(needs);
-	if (by_real)
-		*ret_ids = (struct ids){ call->creds->ruid, call->creds->rgid };
-	return by_real;
-}
-
-/* may_lookup() in fs/namei.c, for every directory on the way; all calls with a path. */
-void need_searches(struct needs *needs)
-{
-	struct ids ids;
-
-	if (!needs->call->path_count)
-		return;
-	access_ids(needs, &ids);
-	for (size_t i = 0; i < needs->call->path_count; i++) {
-		const struct path *path = &needs->call->paths[i];
-
-		for (size_t j = 0; j < path->searched_count; j++)
-			need_dac_as(needs, &ids, path, &path->searched[j], MAY_EXEC);
-		/* proc_pid_get_link() in fs/proc/base.c */
-		if (path->linked)
-			need_ptrace(needs, path->linked, true, 0);
-	}
-}
-
 void rule_access(struct needs *needs)
 {
 	const struct call *call = needs->call;
 	const struct path *path = call_path(call, 0);
-	struct ids ids;
 
-	access_ids(needs, &ids);
 	if (path && path->error == 0)
-		need_dac_as(needs, &ids, path, &path->object,
-			    call_u32(call, strcmp(call->name, "access") == 0 ? 1 : 2) & 7);
+		need_dac(needs, path, PATH_OBJECT,
+			 call_u32(call, strcmp(call->name, "access") == 0 ? 1 : 2) & 7);
 }
 
 /* may_create() in fs/namei.c; an object that is there already ends the call with EEXIST. */
 static void need_create(struct needs *needs, const struct path *path)
 {
 	if (path && is_missing(path))
-		need_dac(needs, path, &path->parent, MAY_WRITE | MAY_EXEC);
+		need_dac(needs, path, PATH_PARENT, MAY_WRITE | MAY_EXEC);
 }
 
 /* may_delete() and check_sticky() in fs/namei.c. */
@@ -171,7 +61,7 @@ static void need_delete(struct needs *needs, const struct path *path)
 
 	if (!path || path->error)
 		return;
-	need_dac(needs, path, &path->parent, MAY_WRITE | MAY_EXEC);
+	need_dac(needs, path, PATH_PARENT, MAY_WRITE | MAY_EXEC);
 	if (path->parent.mode & S_ISVTX && fsuid != path->object.uid && fsuid != path->parent.uid)
 		need_add(needs, CAP_BIT(CAP_FOWNER), path->name);
 }
@@ -208,7 +98,7 @@ static bool same_parent(const struct path *a, const struct path *b)
 static void need_move(struct needs *needs, const struct path *from, const struct path *to)
 {
 	if (from->name && to->name && S_ISDIR(from->object.mode) && !same_parent(from, to))
-		need_dac(needs, from, &from->object, MAY_WRITE);
+		need_dac(needs, from, PATH_OBJECT, MAY_WRITE);
 }
 
 void rule_rename(struct needs *needs)
@@ -236,11 +126,11 @@ void rule_link(struct needs *needs)
 	if (!sysctl_number("/proc/sys/fs/protected_hardlinks", 1) || is_owner(needs, from))
 		return;
 	mode_t mode = from->object.mode;
-	struct ids ids = filesystem_ids(needs);
+	uint64_t or_else;
 	if (!S_ISREG(mode) || mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		need_owner(needs, from, 0);
-	else if (!mode_grants(needs->call->creds, &ids, &from->object, MAY_READ | MAY_WRITE))
-		need_owner(needs, from, CAP_BIT(CAP_DAC_OVERRIDE));
+	else if (dac_denies(needs, from, PATH_OBJECT, MAY_READ | MAY_WRITE, &or_else))
+		need_owner(needs, from, or_else);
 }
 
 /* vfs_mknod(): device nodes, but for the whiteout of overlays (S_IFCHR, 0). */
@@ -267,13 +157,12 @@ void need_unix_address(struct needs *needs, const char *name, size_t length, boo
 		path_walk(call->tid, call->tgid, AT_FDCWD, name, strnlen(name, length),
 			  create ? PATH_NOFOLLOW : 0, &own);
 		path = &own;
-		for (size_t i = 0; i < own.searched_count; i++)
-			need_dac(needs, path, &own.searched[i], MAY_EXEC);
+		need_searches_of(needs, path);
 	}
 	if (create)
 		need_create(needs, path);
 	else if (path->error == 0)
-		need_dac(needs, path, &path->object, MAY_WRITE);
+		need_dac(needs, path, PATH_OBJECT, MAY_WRITE);
 }
 
 /* path_permission() in chdir(2) and chroot(2). */
@@ -286,7 +175,7 @@ void rule_chdir(struct needs *needs)
 	    path_of_fd(needs->call->tid, needs->call->tgid, call_int(needs->call, 0), &own) == 0)
 		path = &own;
 	if (path && path->error == 0 && S_ISDIR(path->object.mode))
-		need_dac(needs, path, &path->object, MAY_EXEC);
+		need_dac(needs, path, PATH_OBJECT, MAY_EXEC);
 }
 
 void rule_chroot(struct needs *needs)
@@ -304,7 +193,7 @@ void rule_exec(struct needs *needs)
 		const struct path *path = &needs->call->paths[i];
 
 		if (path->error == 0 && S_ISREG(path->object.mode))
-			need_dac(needs, path, &path->object, MAY_EXEC);
+			need_dac(needs, path, PATH_OBJECT, MAY_EXEC);
 	}
 }
 
@@ -314,7 +203,7 @@ void rule_inotify_add_watch(struct needs *needs)
 	const struct path *path = call_path(needs->call, 0);
 
 	if (path && path->error == 0)
-		need_dac(needs, path, &path->object, MAY_READ);
+		need_dac(needs, path, PATH_OBJECT, MAY_READ);
 }
 
 /* The object of a call that takes a descriptor or a path: the path if the decoder has it. */
@@ -376,7 +265,7 @@ void rule_truncate(struct needs *needs)
 	if (!path || !S_ISREG(path->object.mode))
 		return;
 	if (needs->call->name[0] == 't')
-		need_dac(needs, path, &path->object, MAY_WRITE);
+		need_dac(needs, path, PATH_OBJECT, MAY_WRITE);
 	need_keep_suid(needs, path);
 }
 
@@ -461,7 +350,7 @@ void rule_open(struct needs *needs)
 	unsigned int mask = access_masks[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0u);
 	if ((flags & O_TMPFILE) == O_TMPFILE) {
 		if (path->error == 0 && S_ISDIR(path->object.mode))
-			need_dac(needs, path, &path->object, MAY_WRITE | MAY_EXEC);
+			need_dac(needs, path, PATH_OBJECT, MAY_WRITE | MAY_EXEC);
 		return;
 	}
 	if (is_missing(path)) {
@@ -472,7 +361,7 @@ void rule_open(struct needs *needs)
 	if (path->error || S_ISLNK(path->object.mode) || (flags & O_CREAT && flags & O_EXCL) ||
 	    (S_ISDIR(path->object.mode) && mask & MAY_WRITE))
 		return;
-	need_dac(needs, path, &path->object, mask);
+	need_dac(needs, path, PATH_OBJECT, mask);
 	if (mask & MAY_WRITE)
 		need_keep_suid(needs, path);
 	if (flags & O_NOATIME)
@@ -521,7 +410,7 @@ void rule_utimes(struct needs *needs)
 	const struct call *call = needs->call;
 	AUTO_PATH struct path own = PATH_INIT;
 	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
-	struct ids ids = filesystem_ids(needs);
+	uint64_t or_else;
 	bool nothing;
 	bool set = is_explicit_time(call, strstr(call->name, "at") ? 2 : 1, &nothing);
 
@@ -529,8 +418,8 @@ void rule_utimes(struct needs *needs)
 		return;
 	if (set)
 		need_owner(needs, path, 0);
-	else if (!mode_grants(call->creds, &ids, &path->object, MAY_WRITE))
-		need_owner(needs, path, CAP_BIT(CAP_DAC_OVERRIDE));
+	else if (dac_denies(needs, path, PATH_OBJECT, MAY_WRITE, &or_else))
+		need_owner(needs, path, or_else);
 }
 
 static bool starts(const char *text, const char *prefix)
@@ -542,7 +431,7 @@ static bool starts(const char *text, const char *prefix)
 static void need_xattr(struct needs *needs, const struct path *path, const char *name, bool set)
 {
 	if (starts(name, "user.")) {
-		need_dac(needs, path, &path->object, set ? MAY_WRITE : MAY_READ);
+		need_dac(needs, path, PATH_OBJECT, set ? MAY_WRITE : MAY_READ);
 		if (set && S_ISDIR(path->object.mode) && path->object.mode & S_ISVTX)
 			need_owner(needs, path, 0);
 	} else if (starts(name, "trusted.")) {

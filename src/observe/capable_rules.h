@@ -65,9 +65,25 @@ pid_t call_target(const struct call *call, int64_t pid);
 /* The controlling terminal of a thread, or 0. */
 dev_t task_terminal(pid_t tid);
 
+/* ---- permissions of files: capable_dac.c ---- */
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 }; /* include/linux/fs.h; X_OK, W_OK, R_OK */
+
+/*
+ * Would the parent or the object of path be denied without capabilities, and which would do (0:
+ * none does, or the answer is not one of discretionary permissions)? The identity is the one that
+ * the call is judged by: that for files, but the real one for access(2).
+ */
+bool dac_denies(const struct needs *needs, const struct path *path, enum path_part part,
+		unsigned int mask, uint64_t *ret_any_of);
+void need_dac(struct needs *needs, const struct path *path, enum path_part part, unsigned int mask);
+/* may_lookup() in fs/namei.c, for every directory on the way. */
+void need_searches_of(struct needs *needs, const struct path *path);
+/* Of all calls with a path. */
+void need_searches(struct needs *needs);
+
 /* Rules of capable_file.c. */
 void need_root_map(struct needs *needs);
-void need_searches(struct needs *needs);
 void need_unix_address(struct needs *needs, const char *name, size_t length, bool create);
 void rule_access(struct needs *needs);
 void rule_chdir(struct needs *needs);

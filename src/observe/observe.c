@@ -1,6 +1,7 @@
 /* Events -> facts: the state of threads and processes, and what each call leaves behind. */
 #include <observe/early.h>
 #include <observe/known.h>
+#include <observe/permission.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -207,7 +208,7 @@ static void decode_entry(struct observer *observer, struct thread *thread)
 	thread->looked = privilege && looked_before(observer, thread);
 	if (!privilege || thread->looked)
 		return;
-	privilege_enter(thread);
+	privilege_enter(observer, thread);
 	looked_learn(observer, thread);
 }
 
@@ -644,6 +645,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->privileged = has_capability(CAP_SYS_PTRACE);
 	observer->native = abi_of_machine(NULL);
 	observer->capless = !observer->privileged && holds_nothing();
+	observer->permission = permission_new();
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();
 	return observer;
@@ -677,6 +679,7 @@ void observer_free(struct observer *observer)
 		free(program);
 	}
 	stacks_free(observer->stacks);
+	permission_free(observer->permission);
 	free(observer->pids);
 	free(observer);
 }

@@ -340,6 +340,7 @@ struct observer {
 	 */
 	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
+	struct permission *permission;
 	const struct abi *native;
 };
 
@@ -595,7 +596,7 @@ void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 /* ---- privilege.c ---- */
 
 /* At entry: what a thread with capabilities needs of them. */
-void privilege_enter(struct thread *thread);
+void privilege_enter(const struct observer *observer, struct thread *thread);
 /* Are the rules of the call such that they look at no file? */
 bool privilege_is_plain(const struct thread *thread);
 void privilege_asked(struct observer *observer, const struct event *event); /* EVENT_ASKED */

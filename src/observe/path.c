@@ -13,6 +13,8 @@
 #include <whittle/escape.h>
 #include <whittle/file.h>
 
+#define SECOND INT64_C(1000000000)
+
 int place_look(int dirfd, const char *name, int flags, struct statx *ret_stat)
 {
 	return statx(dirfd, name, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
@@ -49,7 +51,16 @@ bool place_same(const struct place *a, const struct place *b)
 
 struct path_node place_node(const struct place *place)
 {
-	return (struct path_node){ place->stat.stx_uid, place->stat.stx_gid, place->stat.stx_mode };
+	const struct statx *stat = &place->stat;
+
+	return (struct path_node){
+		.uid = stat->stx_uid,
+		.gid = stat->stx_gid,
+		.mode = stat->stx_mode,
+		.device = makedev(stat->stx_dev_major, stat->stx_dev_minor),
+		.inode = stat->stx_ino,
+		.changed = stat->stx_ctime.tv_sec * SECOND + stat->stx_ctime.tv_nsec,
+	};
 }
 
 /* Following the kernel's own link is right here: it leads to the object itself, not to a name. */
@@ -295,11 +306,13 @@ int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path)
 	if (result < 0)
 		ret_path->error = errno;
 	auto_close(&place.fd);
+	ret_path->origin = (struct path_origin){ .dirfd = fd, .known = true };
 	return result;
 }
 
 void path_release(struct path *path)
 {
+	free(path->origin.string);
 	free(path->name);
 	free(path->searched);
 	*path = (struct path)PATH_INIT;

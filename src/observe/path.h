@@ -24,9 +24,22 @@ struct path_node {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
+	dev_t device;
+	ino_t inode;
+	int64_t changed; /* st_ctim, in nanoseconds */
+};
+
+/* What was walked, so that it can be walked again. */
+struct path_origin {
+	int dirfd;
+	unsigned int flags;
+	char *string; /* owned; NULL: the object behind dirfd itself, or nothing (known is false) */
+	size_t length;
+	bool known;
 };
 
 struct path {
+	struct path_origin origin;
 	char *name; /* evidence text; a directory's ends in "/"; NULL if it could not be told */
 	int error; /* 0: the object exists; ENOENT: only the last component is missing (name is then
 		      where it would be); else why the walk ended */
@@ -64,6 +77,21 @@ int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t lengt
  * memfd, ...); -1 with EBADF if the tracee has no such descriptor.
  */
 int path_of_fd(pid_t tid, pid_t tgid, int fd, struct path *ret_path);
+
+enum path_part { PATH_SEARCHED, PATH_PARENT, PATH_OBJECT };
+
+/* Told of every directory that is searched, of the parent, and of the object. */
+struct path_visitor {
+	/* fd is open (O_PATH) during the call. Of several parents the last is that of path. */
+	void (*visit)(void *context, enum path_part part, const struct path_node *node, int fd);
+	void *context;
+};
+
+/*
+ * Walks once more to what path is of, by steps, and shows what is on the way now. It ends where the
+ * first walk did, unless something changed meanwhile.
+ */
+void path_visit(pid_t tid, pid_t tgid, const struct path *path, const struct path_visitor *visitor);
 
 /*
  * stat(2) of one of the kernel's own links (/proc/TID/exe, fd/N), by what the kernel knows already:

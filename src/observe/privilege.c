@@ -10,7 +10,7 @@ bool privilege_is_plain(const struct thread *thread)
 	return thread->row->topic == TOPIC_NONE && args_index(thread->row, ARG_IOCTL) < 0;
 }
 
-static void judge(struct thread *thread)
+static void judge(const struct observer *observer, struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
 
@@ -27,17 +27,18 @@ static void judge(struct thread *thread)
 		.paths = thread->paths,
 		.path_count = thread->operand_count,
 		.creds = creds,
+		.permission = observer->permission,
 	};
 	thread->need_count = capable_needs(&call, thread->needs);
 }
 
 /* What succeeds changes the state that the rules look at: they are asked before. */
-void privilege_enter(struct thread *thread)
+void privilege_enter(const struct observer *observer, struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
 
 	if (creds && creds->effective)
-		judge(thread);
+		judge(observer, thread);
 }
 
 static void emit_need(struct observer *observer, struct thread *thread,
@@ -60,7 +61,7 @@ void privilege_leave(struct observer *observer, struct thread *thread, int64_t r
 	const struct creds *creds;
 
 	if (refused && !thread->needs_judged)
-		judge(thread);
+		judge(observer, thread);
 	if (!thread->need_count)
 		return;
 	creds = thread_creds(thread);

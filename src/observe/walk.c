@@ -22,8 +22,9 @@ struct walk {
 	struct buf rest; /* what is left to walk, from offset on */
 	size_t offset;
 	unsigned int links;
-	bool done;     /* a missing last component ended the walk */
-	bool by_steps; /* the quick walk could not tell */
+	bool done;                          /* a missing last component ended the walk */
+	bool by_steps;                      /* the quick walk could not tell */
+	const struct path_visitor *visitor; /* or NULL */
 	struct path *path;
 };
 
@@ -34,22 +35,40 @@ struct component {
 	bool slash; /* and at least one of these */
 };
 
+/* Two directories with the same ids and mode may have different ACLs. */
+static bool same_node(const struct path_node *a, const struct path_node *b)
+{
+	return a->inode == b->inode && a->device == b->device && a->uid == b->uid &&
+	       a->gid == b->gid && a->mode == b->mode;
+}
+
+/* Room for 8, 16, ... */
 static void add_search(struct path *path, struct path_node node)
 {
-	if (path->searched_count) {
-		const struct path_node *last = &path->searched[path->searched_count - 1];
+	size_t count = path->searched_count;
 
-		if (last->uid == node.uid && last->gid == node.gid && last->mode == node.mode)
-			return;
-	}
-	path->searched = xrealloc(path->searched, path->searched_count + 1, sizeof node);
+	if (count && same_node(&path->searched[count - 1], &node))
+		return;
+	if (!count || (count >= 8 && !(count & (count - 1))))
+		path->searched =
+			xrealloc(path->searched, count ? count * 2 : 8, sizeof(*path->searched));
 	path->searched[path->searched_count++] = node;
+}
+
+/* Shows what stands here; in a walk by steps that is held open. */
+static void show(const struct walk *walk, enum path_part part)
+{
+	struct path_node node = place_node(&walk->here);
+
+	if (walk->visitor)
+		walk->visitor->visit(walk->visitor->context, part, &node, walk->here.fd);
 }
 
 /* Every lookup in a directory asks for x on it (may_lookup() in fs/namei.c), also of "..". */
 static void note_search(struct walk *walk)
 {
 	add_search(walk->path, place_node(&walk->here));
+	show(walk, PATH_SEARCHED);
 }
 
 static int go_root(struct walk *walk)
@@ -239,8 +258,10 @@ static int enter_directory(struct walk *walk, const struct component *part)
 		return -1;
 	}
 	note_search(walk);
-	if (part->last)
-		walk->path->parent = place_node(&walk->here);
+	if (!part->last)
+		return 0;
+	walk->path->parent = place_node(&walk->here);
+	show(walk, PATH_PARENT);
 	return 0;
 }
 
@@ -282,6 +303,7 @@ static int finish(struct walk *walk, const struct component *part)
 		errno = ENOTDIR;
 		return -1;
 	}
+	show(walk, PATH_OBJECT);
 	return place_fill(walk->tid, walk->tgid, &walk->here, walk->path);
 }
 
@@ -555,15 +577,47 @@ static int try_walk(struct walk *walk, int dirfd, const char *string, size_t len
 	return result;
 }
 
-int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t length,
-	      unsigned int flags, struct path *ret_path)
+static int walk_twice(const struct walk *begin, int dirfd, const char *string, size_t length)
 {
-	struct walk quick = { .tid = tid, .tgid = tgid, .flags = flags, .path = ret_path };
-	struct walk steps = quick;
+	struct walk quick = *begin, steps = *begin;
 	int result = try_walk(&quick, dirfd, string, length);
 
 	if (result != BY_STEPS)
 		return result;
 	steps.by_steps = true;
 	return try_walk(&steps, dirfd, string, length);
+}
+
+int path_walk(pid_t tid, pid_t tgid, int dirfd, const char *string, size_t length,
+	      unsigned int flags, struct path *ret_path)
+{
+	struct walk walk = { .tid = tid, .tgid = tgid, .flags = flags, .path = ret_path };
+	int result = walk_twice(&walk, dirfd, string, length);
+
+	ret_path->origin =
+		(struct path_origin){ dirfd, flags, xstrndup(string, length), length, true };
+	return result;
+}
+
+void path_visit(pid_t tid, pid_t tgid, const struct path *path, const struct path_visitor *visitor)
+{
+	const struct path_origin *origin = &path->origin;
+	AUTO_PATH struct path again = PATH_INIT;
+	struct walk walk = { .tid = tid,
+			     .tgid = tgid,
+			     .flags = origin->flags,
+			     .by_steps = true,
+			     .visitor = visitor,
+			     .path = &again };
+
+	if (!origin->known)
+		return;
+	if (origin->string) {
+		try_walk(&walk, origin->dirfd, origin->string, origin->length);
+		return;
+	}
+	walk.here.fd = -1;
+	if (place_of_fd(tid, origin->dirfd, &walk.here) == 0)
+		show(&walk, PATH_OBJECT);
+	auto_close(&walk.here.fd);
 }

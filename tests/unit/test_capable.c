@@ -63,12 +63,13 @@ static const char *needs_of(struct call *call)
 	return text;
 }
 
-#define DIRECTORY(owner, group, bits)                                                              \
+#define NODE(owner, group, bits)                                                                   \
 	{                                                                                          \
-		(owner), (group), S_IFDIR | (bits)                                                 \
+		.uid = (owner), .gid = (group), .mode = (bits)                                     \
 	}
-#define EITHER   "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE"
-#define OVERRIDE "CAP_DAC_OVERRIDE"
+#define DIRECTORY(owner, group, bits) NODE(owner, group, S_IFDIR | (bits))
+#define EITHER                        "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE"
+#define OVERRIDE                      "CAP_DAC_OVERRIDE"
 
 /* A path call of a user on one object in one directory. */
 static const char *on_path(const char *name, const struct creds *creds, struct path_node parent,
@@ -79,7 +80,7 @@ static const char *on_path(const char *name, const struct creds *creds, struct p
 	struct path_node searched[] = { DIRECTORY(0, 0, 0755), parent };
 	struct path path = { .name = text,
 			     .error = object ? 0 : ENOENT,
-			     .object = { owner, group, object },
+			     .object = NODE(owner, group, object),
 			     .parent = parent,
 			     .searched = searched,
 			     .searched_count = 2 };
@@ -198,9 +199,9 @@ static const char *rename_of(struct path_node from_dir, mode_t from, struct path
 {
 	char old_name[] = "/a/f/", new_name[] = "/b/f";
 	struct path paths[2] = {
-		{ .name = old_name, .object = { 0, 0, from }, .parent = from_dir },
+		{ .name = old_name, .object = NODE(0, 0, from), .parent = from_dir },
 		{ .name = new_name,
-		  .object = { 0, 0, to },
+		  .object = NODE(0, 0, to),
 		  .parent = to_dir,
 		  .error = to ? 0 : ENOENT },
 	};
@@ -464,7 +465,7 @@ static void test_user_namespace(void **state)
 {
 	char map[] = "/proc/\\{pid}/uid_map";
 	struct creds foreign = root;
-	struct path path = { .name = map, .object = { 0, 0, S_IFREG | 0644 } };
+	struct path path = { .name = map, .object = NODE(0, 0, S_IFREG | 0644) };
 	struct call call = { .name = "openat",
 			     .args = ARGS6(0, 0, O_WRONLY),
 			     .paths = &path,
