@@ -154,25 +154,31 @@ static int take_list(const struct policy *policy, uint64_t *ret_mask, struct err
 	return 0;
 }
 
+/* *ret_policy is NULL if there is no evidence; else it is freed by policy_free(). */
 static int load_recorded(char *const *paths, size_t count, struct ablate_options *options,
-			 struct error *err)
+			 struct policy **ret_policy, struct error *err)
 {
 	struct policy_options policy_options = { .runtime = "none", .no_new_privileges = "any" };
 	struct evidence *evidence;
 	struct policy *policy;
 
 	options->has_recorded = count > 0;
-	if (!count)
+	if (!count) {
+		*ret_policy = NULL;
 		return 0;
+	}
 	if (cli_load_evidence(paths, count, &evidence, err) < 0)
 		return -1;
 	int result = policy_derive(evidence, &policy_options, &policy, err);
 	evidence_free(evidence);
 	if (result < 0)
 		return -1;
-	result = take_list(policy, &options->recorded, err);
-	policy_free(policy);
-	return result;
+	if (take_list(policy, &options->recorded, err) < 0) {
+		policy_free(policy);
+		return -1;
+	}
+	*ret_policy = policy;
+	return 0;
 }
 
 /* ---- the result ---- */
@@ -183,15 +189,27 @@ static void say_run(void *context, uint64_t kept, const char *why)
 	say("with %d capabilities: %s", __builtin_popcountll(kept), why ? why : "passes");
 }
 
-static int write_result(const struct verify_options *options, const struct ablation *found, int fd,
-			struct error *err)
+static int write_files(const struct verify_options *options, const struct ablation *found,
+		       const struct policy *policy, const struct buf *json, int fd,
+		       struct error *err)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+
+	verified_list(&options->ablate, found, policy, &list);
+	if (file_replace(fd, "verified.json", json->data, json->length, err) < 0)
+		return -1;
+	return file_replace(fd, "capabilities.txt", list.data, list.length, err);
+}
+
+static int write_result(const struct verify_options *options, const struct ablation *found,
+			const struct policy *policy, int fd, struct error *err)
 {
 	AUTO_BUF struct buf table = BUF_INIT, json = BUF_INIT;
 
 	verified_table(&options->ablate, found, &table);
 	verified_json(&options->ablate, found, &json);
 	const struct buf *out = options->json ? &json : &table;
-	if (fd >= 0 && file_replace(fd, "verified.json", json.data, json.length, err) < 0)
+	if (fd >= 0 && write_files(options, found, policy, &json, fd, err) < 0)
 		return -1;
 	if (fwrite(out->data, 1, out->length, stdout) != out->length || fflush(stdout) != 0)
 		return fail(err, ERROR_SYSTEM, errno, "cannot write standard output");
@@ -218,25 +236,36 @@ static void say_result(const struct ablate_options *options, const struct ablati
 		say("the recorded list is proven");
 }
 
-/* The exit status; -1 with err for 2. */
-static int verify(struct verify_options *options, char *const *paths, size_t count,
-		  struct error *err)
+static int verify_list(const struct verify_options *options, const struct policy *policy, int fd,
+		       struct error *err)
 {
-	AUTO_CLOSE int fd = -1;
-	struct ablate_options *ablate = &options->ablate;
+	const struct ablate_options *ablate = &options->ablate;
 	struct ablation found;
 
-	if (options->output && file_open_dir(options->output, &fd, err) < 0)
+	if (ablate_capabilities(ablate, &found, err) < 0)
 		return -1;
-	if (load_recorded(paths, count, ablate, err) < 0 ||
-	    ablate_capabilities(ablate, &found, err) < 0)
-		return -1;
-	int result = write_result(options, &found, fd, err);
+	int result = write_result(options, &found, policy, fd, err);
 	if (result == 0) {
 		say_result(ablate, &found);
 		result = ablate->has_recorded && found.minimal != ablate->recorded;
 	}
 	ablation_free(&found);
+	return result;
+}
+
+/* The exit status; -1 with err for 2. */
+static int verify(struct verify_options *options, char *const *paths, size_t count,
+		  struct error *err)
+{
+	AUTO_CLOSE int fd = -1;
+	struct policy *policy;
+
+	if (options->output && file_open_dir(options->output, &fd, err) < 0)
+		return -1;
+	if (load_recorded(paths, count, &options->ablate, &policy, err) < 0)
+		return -1;
+	int result = verify_list(options, policy, fd, err);
+	policy_free(policy);
 	return result;
 }
 

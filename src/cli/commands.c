@@ -66,8 +66,9 @@ static const struct command commands[] = {
 	  "      --compare WHAT     auto: standard output too, if it is the same in two runs;\n"
 	  "                         output: it must be; status: not (auto)\n"
 	  "      --timeout SECONDS  for each run (ten times what the first took, and 3)\n"
-	  "  -o, --output DIR       write verified.json there\n"
-	  "      --json             print that instead of the table\n\n"
+	  "  -o, --output DIR       write verified.json and capabilities.txt, the proven list, "
+	  "there\n"
+	  "      --json             print verified.json instead of the table\n\n"
 	  "Shell commands run with all capabilities; what a run leaves running is killed.\n"
 	  "Exit status: 0; 1 if another list is proven than EVIDENCE has; 2 if it could not be "
 	  "decided.\n" },

@@ -129,6 +129,52 @@ void verified_table(const struct ablate_options *options, const struct ablation 
 	}
 }
 
+/* ---- the list ---- */
+
+/* What it was recorded for, as src/emit/caps.c says it. */
+static void add_cause(const struct policy *policy, const char *name, struct buf *out)
+{
+	for (size_t i = 0; policy && i < policy->capability_count; i++) {
+		const struct reasons *why = &policy->capabilities[i].why;
+
+		if (strcmp(policy->capabilities[i].name, name) != 0 || !why->count)
+			continue;
+		buf_addf(out, "; %s", why->line[0]);
+		if (why->count > 1)
+			buf_addf(out, " and %zu more", why->count - 1);
+	}
+}
+
+static void add_entry(const struct row *row, const struct policy *policy, struct buf *out)
+{
+	if (!row->proof) {
+		buf_addf(out, "# %s: tolerated, the command passes without it", row->name);
+		add_cause(policy, row->name, out);
+		buf_addc(out, '\n');
+		return;
+	}
+	buf_addf(out, "%s  # proven, without it: %s", row->name, row->proof->without);
+	add_cause(policy, row->name, out);
+	add_names(" (would do too: ", row->proof->others, " ", ")", out);
+	add_names(" (would do too, together: ", row->proof->together, " ", ")", out);
+	buf_addc(out, '\n');
+}
+
+void verified_list(const struct ablate_options *options, const struct ablation *found,
+		   const struct policy *policy, struct buf *out)
+{
+	struct row rows[64];
+	size_t count = rows_of(options, found, rows);
+
+	buf_adds(out, found->minimal
+			      ? "# Proven: the command of verified.json needs these, and no more.\n"
+			      : "# Proven: the command of verified.json needs no capability.\n");
+	for (size_t i = 0; i < count; i++) {
+		add_entry(&rows[i], policy, out);
+		free(rows[i].name);
+	}
+}
+
 /* ---- JSON ---- */
 
 static json_t *command_json(const struct ablate_options *options)
