@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # plain one. Tables are included as ../../../FILE from $(B)/gen, so $(B) stays two folders deep.
 comma := ,
 B := build/$(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
-packages := libseccomp libunwind-ptrace libunwind-generic libunwind libelf jansson libcap
+packages := libseccomp libunwind-ptrace libunwind-generic libunwind libelf jansson libcap yaml-0.1
 missing := $(shell $(PKG_CONFIG) --exists $(packages) 2>/dev/null || echo yes)
 sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 own_cflags := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \

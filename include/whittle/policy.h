@@ -14,6 +14,8 @@ struct policy_options {
 	const char *no_new_privileges; /* any, on, off: which start the floor is for */
 	const char *name;              /* AppArmor profile name; NULL: whittle-PROGRAM */
 	const char *attach;            /* evidence text: the executable to attach to, or NULL */
+	const char *seccomp;           /* the filter's file, as a target names it; NULL: its own */
+	bool apparmor;                 /* container targets name the AppArmor profile */
 };
 
 /* Reasons: sorted unique lines of evidence text. */
@@ -72,6 +74,32 @@ struct apparmor_rule {
 	struct reasons why;
 };
 
+/* What a setting rests on. */
+enum setting_label {
+	SETTING_OBSERVED, /* a run showed it: granted */
+	SETTING_ABSENT,   /* no run showed what it takes away */
+	SETTING_DECIDE    /* the evidence does not say: a person must */
+};
+
+/*
+ * How to run the program, sorted by name and value:
+ *   address-family FAMILY (as AppArmor writes it)
+ *   cap-drop ALL                    no-new-privileges true|false   namespaces none|used
+ *   network none|used               read-only true|false (of the root)
+ *   tmpfs DIR     scratch; detail "exec" if files there are executed
+ *   volume DIR    written, and no scratch, or what was there before is used ("filled")
+ *   engine-socket PATH, secret PATH: findings, names only
+ *   user, memory, pids-limit        to decide; no value
+ */
+struct setting {
+	const char *name;   /* a constant, as above */
+	char *value;        /* evidence text, or "" */
+	const char *detail; /* a constant, or "" */
+	enum setting_label label;
+	const char *cis; /* number in the CIS Docker Benchmark 1.6.0, or "" */
+	struct reasons why;
+};
+
 struct policy {
 	struct policy_options options; /* owned copies */
 	const struct abi **abis;       /* seen, and the native one of the machine: sorted by name */
@@ -82,6 +110,8 @@ struct policy {
 	size_t capability_count;
 	struct apparmor_rule *apparmor;
 	size_t apparmor_count;
+	struct setting *settings;
+	size_t setting_count;
 	unsigned int facets;         /* enum facet: what every run was to learn */
 	char *facet_list;            /* the same in words: "seccomp,caps,paths" */
 	struct reasons programs;     /* executables seen */
@@ -91,10 +121,10 @@ struct policy {
 };
 
 /*
- * Evidence -> policy: capability rules only if every run learned these, AppArmor rules only if
- * every run learned these and paths. *ret_policy is freed by policy_free(). Options that are NULL
- * are "any", no attachment, and a name made from the program. An unknown runtime or start is an
- * ERROR_INPUT.
+ * Evidence -> policy: capability rules only if every run learned these, AppArmor rules and settings
+ * only if every run learned these and paths. *ret_policy is freed by policy_free(). Options that
+ * are NULL are "any", no attachment, and a name made from the program. An unknown runtime or start
+ * is an ERROR_INPUT.
  */
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err);

@@ -4,11 +4,18 @@
 
 #include <whittle/policy.h>
 
+enum target_flag {
+	TARGET_BINARY = 1 << 0, /* not for a terminal */
+	/* Words for a command line: no comments in it, and it names the filter's file on this
+	   machine (options.seccomp). */
+	TARGET_WORDS = 1 << 1
+};
+
 struct target {
 	const char *name; /* as `whittle emit` takes it */
 	const char *file; /* what `whittle record` calls it, or NULL if it does not write it */
 	const char *help;
-	bool binary;         /* not for a terminal */
+	unsigned int flags;  /* enum target_flag */
 	unsigned int facets; /* enum facet: what every run must have learned */
 	int (*render)(const struct policy *policy, struct buf *out, struct error *err);
 };

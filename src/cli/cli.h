@@ -54,6 +54,20 @@ int next_option(const char *command, int argc, char **argv, const char *letters,
 int cli_load_evidence(char *const *paths, size_t count, struct evidence **ret_evidence,
 		      struct error *err);
 
+struct policy;
+/*
+ * The file of the filter that a command line made of this evidence names: seccomp.json beside it,
+ * which `whittle record` writes. ERROR_INPUT if the evidence lies in several directories.
+ * *ret_path is freed by the caller.
+ */
+int filter_beside(char *const *paths, size_t count, char **ret_path, struct error *err);
+/*
+ * Sees to it that options.seccomp holds the filter of this policy, and says what a person must
+ * decide, since words for a command line cannot. Another content is replaced if the user named the
+ * file, else it is an ERROR_REFUSED.
+ */
+int filter_write(const struct policy *policy, bool named, struct error *err);
+
 /* Arguments of options: a number of seconds above 0; an exit status. -1 if text is none. */
 int parse_seconds(const char *text, double *ret_seconds);
 int parse_status(const char *text, int *ret_status);

@@ -23,6 +23,7 @@ struct emit_options {
 	const struct target *target;
 	const char *output; /* "-": standard output */
 	struct policy_options policy;
+	bool named_filter; /* --seccomp: that file is ours to write */
 	bool allow_incomplete;
 };
 
@@ -74,7 +75,7 @@ static int write_output(const struct emit_options *options, const struct buf *ou
 	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): -o cannot lack its argument */
 	if (strcmp(options->output, "-") != 0)
 		return file_replace(AT_FDCWD, options->output, buf_text(out), out->length, err);
-	if (options->target->binary && isatty(STDOUT_FILENO)) {
+	if ((options->target->flags & TARGET_BINARY) && isatty(STDOUT_FILENO)) {
 		fail(err, ERROR_REFUSED, 0, "%s is binary and standard output is a terminal",
 		     options->target->name);
 		return fail_hint(err, "give a file with -o FILE");
@@ -112,6 +113,8 @@ static int run(const struct emit_options *options, char *const *paths, size_t co
 	rc = check_complete(policy, options->allow_incomplete, err);
 	if (rc == 0)
 		rc = target_render(options->target, policy, &out, err);
+	if (rc == 0 && (options->target->flags & TARGET_WORDS))
+		rc = filter_write(policy, options->named_filter, err);
 	policy_free(policy);
 	return rc < 0 ? -1 : write_output(options, &out, err);
 }
@@ -128,7 +131,15 @@ static void unknown_target(const char *name)
 		usage_error("emit", "which target? there are: %s", buf_text(&known));
 }
 
-enum { OPTION_RUNTIME = 256, OPTION_NNP, OPTION_NAME, OPTION_ATTACH, OPTION_INCOMPLETE };
+enum {
+	OPTION_RUNTIME = 256,
+	OPTION_NNP,
+	OPTION_NAME,
+	OPTION_ATTACH,
+	OPTION_INCOMPLETE,
+	OPTION_SECCOMP,
+	OPTION_APPARMOR
+};
 
 static const struct option long_options[] = {
 	{ "runtime", required_argument, NULL, OPTION_RUNTIME },
@@ -136,6 +147,8 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "attach", required_argument, NULL, OPTION_ATTACH },
 	{ "allow-incomplete", no_argument, NULL, OPTION_INCOMPLETE },
+	{ "seccomp", required_argument, NULL, OPTION_SECCOMP },
+	{ "apparmor", no_argument, NULL, OPTION_APPARMOR },
 	COMMON_OPTIONS,
 };
 
@@ -153,6 +166,10 @@ static void take_option(int option, struct emit_options *options)
 		options->policy.attach = optarg;
 	else if (option == OPTION_INCOMPLETE)
 		options->allow_incomplete = true;
+	else if (option == OPTION_SECCOMP)
+		options->policy.seccomp = optarg;
+	else if (option == OPTION_APPARMOR)
+		options->policy.apparmor = true;
 }
 
 /*
@@ -183,7 +200,7 @@ int cmd_emit(int argc, char **argv)
 {
 	struct emit_options options = { .output = "-" };
 	struct error err = { .kind = ERROR_NONE };
-	AUTO_FREE char *attach = NULL;
+	AUTO_FREE char *attach = NULL, *filter = NULL;
 	int status = parse(argc, argv, &options);
 
 	if (status >= 0)
@@ -194,6 +211,14 @@ int cmd_emit(int argc, char **argv)
 			return 2;
 		}
 		options.policy.attach = attach;
+	}
+	options.named_filter = options.policy.seccomp != NULL;
+	if ((options.target->flags & TARGET_WORDS) && !options.named_filter) {
+		if (filter_beside(argv + optind, (size_t)(argc - optind), &filter, &err) < 0) {
+			report_error(&err);
+			return 2;
+		}
+		options.policy.seccomp = filter;
 	}
 	if (run(&options, argv + optind, (size_t)(argc - optind), &err) < 0) {
 		report_error(&err);

@@ -41,8 +41,12 @@ static const struct command commands[] = {
 	  "      --runtime R        whose own calls a container profile allows: any, runc, crun,\n"
 	  "                         none (any)\n"
 	  "      --no-new-privileges WHEN  any, on, off: how the container is started (any)\n"
-	  "      --name NAME        name of the AppArmor profile\n"
+	  "      --name NAME        name of the AppArmor profile, and of the service or Pod\n"
 	  "      --attach PATH      attach the AppArmor profile to this executable\n"
+	  "      --seccomp FILE     the filter as the target names it; docker-flags and podman "
+	  "write it\n"
+	  "                         there (seccomp.json beside the evidence)\n"
+	  "      --apparmor         name the AppArmor profile too: it must be loaded there\n"
 	  "      --allow-incomplete render also what failed or lost something\n\n"
 	  "Exit status: 0, or 2 if it could not be done.\n" },
 	{ "merge", cmd_merge, "-o FILE EVIDENCE...",

@@ -129,8 +129,8 @@ static const struct {
 	unsigned int facets;
 	const char *rules;
 } facet_rules[] = {
-	{ FACET_CAPS, "capability" },
-	{ FACET_CAPS | FACET_PATHS, "AppArmor" },
+	{ FACET_CAPS, "capability rules" },
+	{ FACET_CAPS | FACET_PATHS, "AppArmor rules and run settings" },
 };
 
 /* What every run was to learn, and which rules can be made of that; whether a filter hid some. */
@@ -151,7 +151,7 @@ static void derive_facets(const struct evidence *evidence, struct policy *policy
 	for (size_t i = 0; i < ARRAY_SIZE(facet_rules); i++)
 		if (facet_rules[i].facets & ~policy->facets)
 			policy_note(policy,
-				    "no %s rules: a run was not to learn what they rest on "
+				    "no %s: a run was not to learn what they rest on "
 				    "(--facets)",
 				    facet_rules[i].rules);
 	if (filtered)
@@ -232,6 +232,8 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 		xstrdup(options->no_new_privileges ? options->no_new_privileges : "any");
 	policy->options.name = options->name ? xstrdup(options->name) : default_name(evidence);
 	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
+	policy->options.seccomp = options->seccomp ? xstrdup(options->seccomp) : NULL;
+	policy->options.apparmor = options->apparmor;
 	derive_completeness(evidence, policy);
 	derive_facets(evidence, policy);
 	derive_programs(evidence, policy);
@@ -242,8 +244,10 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	}
 	if (!(FACET_CAPS & ~policy->facets))
 		derive_capabilities(evidence, policy);
-	if (!((FACET_CAPS | FACET_PATHS) & ~policy->facets))
+	if (!((FACET_CAPS | FACET_PATHS) & ~policy->facets)) {
 		derive_apparmor(evidence, policy);
+		derive_settings(evidence, policy);
+	}
 	reasons_sort(&policy->notes);
 	*ret_policy = policy;
 	return 0;
@@ -255,6 +259,7 @@ static void free_options(struct policy_options *options)
 	free((char *)options->no_new_privileges);
 	free((char *)options->name);
 	free((char *)options->attach);
+	free((char *)options->seccomp);
 }
 
 void policy_free(struct policy *policy)
@@ -285,6 +290,11 @@ void policy_free(struct policy *policy)
 		reasons_free(&rule->why);
 	}
 	free(policy->apparmor);
+	for (size_t i = 0; i < policy->setting_count; i++) {
+		free(policy->settings[i].value);
+		reasons_free(&policy->settings[i].why);
+	}
+	free(policy->settings);
 	free(policy->facet_list);
 	reasons_free(&policy->programs);
 	reasons_free(&policy->unattributed);

@@ -61,4 +61,7 @@ void derive_access(const struct evidence *evidence, struct policy *policy, struc
 /* All AppArmor rules; the capability rules must have been derived before. */
 void derive_apparmor(const struct evidence *evidence, struct policy *policy);
 
+/* How to run the program; the capability rules must have been derived before. */
+void derive_settings(const struct evidence *evidence, struct policy *policy);
+
 #endif

@@ -4,15 +4,29 @@
 #include <jansson.h>
 #include <string.h>
 
+#define RUN_FACETS (FACET_SECCOMP | FACET_CAPS | FACET_PATHS) /* what run settings rest on */
+
 const struct target targets[] = {
-	{ "apparmor", "apparmor.profile", "AppArmor profile (abi 3.0), loaded by name", false,
+	{ "apparmor", "apparmor.profile", "AppArmor profile (abi 3.0), loaded by name", 0,
 	  FACET_CAPS | FACET_PATHS, emit_apparmor },
-	{ "bpf", NULL, "raw seccomp filter, for bwrap --seccomp", true, FACET_SECCOMP, emit_bpf },
-	{ "caps", "capabilities.txt", "capabilities, one a line, each with its cause", false,
+	{ "bpf", NULL, "raw seccomp filter, for bwrap --seccomp", TARGET_BINARY, FACET_SECCOMP,
+	  emit_bpf },
+	{ "caps", "capabilities.txt", "capabilities, one a line, each with its cause", 0,
 	  FACET_CAPS, emit_caps },
-	{ "oci", "seccomp.json", "seccomp profile for runc, crun, Podman, Docker, Kubernetes",
-	  false, FACET_SECCOMP, emit_oci },
-	{ "policy", "policy.json", "the derived rules with their reasons", false, 0, emit_policy },
+	{ "compose", NULL, "service of a Compose file, to be merged with yours", 0, RUN_FACETS,
+	  emit_compose },
+	{ "docker", NULL, "seccomp profile in Docker's own form, with comments", 0, FACET_SECCOMP,
+	  emit_docker },
+	{ "docker-flags", NULL, "options for docker run", TARGET_WORDS, RUN_FACETS,
+	  emit_docker_flags },
+	{ "kubernetes", NULL, "Pod with its security context, and a NetworkPolicy", 0, RUN_FACETS,
+	  emit_kubernetes },
+	{ "oci", "seccomp.json", "seccomp profile for runc, crun, Podman, Docker, Kubernetes", 0,
+	  FACET_SECCOMP, emit_oci },
+	{ "podman", NULL, "options for podman run", TARGET_WORDS, RUN_FACETS, emit_podman },
+	{ "policy", "policy.json", "the derived rules with their reasons", 0, 0, emit_policy },
+	{ "quadlet", NULL, "drop-in for a Podman .container unit", 0, RUN_FACETS, emit_quadlet },
+	{ "systemd", NULL, "drop-in for a systemd service", 0, RUN_FACETS, emit_systemd },
 	{ .name = NULL },
 };
 

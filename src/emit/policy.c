@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define POLICY_SCHEMA "whittle-policy/2"
+#define POLICY_SCHEMA "whittle-policy/3"
 
 static json_t *reasons_json(const struct reasons *reasons)
 {
@@ -76,6 +76,22 @@ static json_t *apparmor_json(const struct policy *policy, size_t index)
 			 reasons_json(&rule->why));
 }
 
+static const char *const label_names[] = {
+	[SETTING_OBSERVED] = "observed",
+	[SETTING_ABSENT] = "absent",
+	[SETTING_DECIDE] = "needs decision",
+};
+
+static json_t *setting_json(const struct policy *policy, size_t index)
+{
+	const struct setting *setting = &policy->settings[index];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", setting->name, "value",
+			 setting->value, "detail", setting->detail, "label",
+			 label_names[setting->label], "cis", setting->cis, "why",
+			 reasons_json(&setting->why));
+}
+
 static json_t *note_json(const struct policy *policy, size_t index)
 {
 	return json_string(policy->notes.line[index]);
@@ -112,6 +128,7 @@ static const struct section {
 	{ "seccomp", offsetof(struct policy, seccomp_count), seccomp_json },
 	{ "capabilities", offsetof(struct policy, capability_count), capability_json },
 	{ "apparmor", offsetof(struct policy, apparmor_count), apparmor_json },
+	{ "settings", offsetof(struct policy, setting_count), setting_json },
 	{ "notes", offsetof(struct policy, notes.count), note_json },
 };
 

@@ -22,8 +22,8 @@ says()
 	[ "$got" -eq "$wanted" ] && [ ! -s "$T/out" ] && grep -Eq -- "$regex" "$T/err"
 }
 
-t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, oci' 2 selinux "$good"
-t_ok "no target lists the known" says 'apparmor, bpf, caps, oci' 2
+t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2 selinux "$good"
+t_ok "no target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2
 t_ok "no evidence" says 'which evidence' 2 oci
 t_ok "an unknown runtime" says 'lxc.*any, crun, runc or none' 2 oci --runtime lxc "$good"
 t_ok "an unknown start" says 'any, on or off' 2 oci --no-new-privileges=maybe "$good"
@@ -62,6 +62,42 @@ t_is "the filter is the same" "$(emit oci "$T/calls.json" | cksum)" "$(emit oci 
 emit policy "$good" "$T/calls.json" >"$T/policy"
 t_ok "the policy says what all were to learn" grep -q '^"facets": "seccomp",$' "$T/policy"
 t_ok "and holds no rules of what one was not to" grep -q '^"apparmor": \[\],$' "$T/policy"
+
+# The filter beside the evidence: made if it is not there, never replaced unless it is named.
+mkdir "$T/beside" "$T/a b"
+cp "$good" "$T/beside/evidence.json"
+cp "$good" "$T/a b/evidence.json"
+flags=$(emit docker-flags -q "$T/beside")
+t_is "the flags name the filter beside the evidence" "${flags%%$'\n'*}" \
+	"--security-opt seccomp=$T/beside/seccomp.json"
+t_is "which is made" "$(cksum <"$T/beside/seccomp.json")" "$(emit oci "$good" | cksum)"
+t_status "again is the same" 0 emit docker-flags "$T/beside/evidence.json"
+t_is "of a file in this directory" "$(cd "$T/beside" && emit podman -q evidence.json | head -n 1)" \
+	"--security-opt seccomp=seccomp.json"
+t_ok "another filter is not replaced" says 'is not the filter of|--seccomp FILE' 2 docker-flags \
+	--runtime none "$T/beside"
+t_is "it is as it was" "$(cksum <"$T/beside/seccomp.json")" "$(emit oci "$good" | cksum)"
+t_status "unless it is named" 0 emit docker-flags --runtime none --seccomp "$T/beside/seccomp.json" \
+	"$T/beside"
+t_is "then it is of these options" "$(cksum <"$T/beside/seccomp.json")" \
+	"$(emit oci --runtime none "$good" | cksum)"
+t_ok "evidence of several directories" says 'several directories' 2 docker-flags "$T/beside" "$good"
+t_ok "a path that is no word" says 'cannot be a word' 2 docker-flags "$T/a b"
+t_ok "nothing is left there" not test -e "$T/a b/seccomp.json"
+t_ok "Kubernetes has its own folder" says 'below /var/lib/kubelet' 2 kubernetes --seccomp /x "$good"
+t_ok "what to decide is said beside the flags" sh -c '
+	"$1" emit docker-flags --seccomp "$2" "$3" 2>&1 >/dev/null | grep -q "needs decision: .*user"' \
+	sh "$WHITTLE" "$T/named.json" "$good"
+t_is "no AppArmor profile unless asked for" "$(emit podman -q --seccomp "$T/named.json" "$good" |
+	grep -c apparmor)" 0
+t_is "asked for" "$(emit podman -q --seccomp "$T/named.json" --apparmor --name n "$good" |
+	grep apparmor)" "--security-opt apparmor=n"
+for target in docker-flags kubernetes systemd; do
+	t_ok "$target of calls alone" says 'needs the facets' 2 "$target" "$T/calls.json"
+done
+t_ok "no-new-privileges as evidence has it" grep -q no-new-privileges <<<"$flags"
+t_is "or as it is said" "$(emit podman -q --seccomp "$T/named.json" --no-new-privileges=off "$good" |
+	grep -c no-new-privileges)" 0
 
 t_ok "a bad profile name" says 'no profile name' 2 apparmor --name 'a b' "$good"
 t_ok "an unwritable place" says "$T/none/out" 2 oci -o "$T/none/out" "$good"

@@ -1,0 +1,87 @@
+/*
+ * Options for `docker run` and `podman run`, meant for `docker run $(whittle emit …) IMAGE`: a
+ * shell splits what $( ) gives at blanks and removes no quotes, so nothing here is ever quoted and
+ * each word must be plain.
+ */
+#include <emit/emit.h>
+
+#include <string.h>
+
+static int add_flags(const struct policy *policy, struct buf *out, struct error *err)
+{
+	const struct policy_options *options = &policy->options;
+	struct emit_mounts mounts;
+
+	if (emit_check_words(policy, err) < 0)
+		return -1;
+	buf_addf(out, "--security-opt seccomp=%s\n",
+		 options->seccomp ? options->seccomp : "seccomp.json");
+	if (options->apparmor)
+		buf_addf(out, "--security-opt apparmor=%s\n", options->name);
+	if (emit_no_new_privileges(policy))
+		buf_adds(out, "--security-opt no-new-privileges\n");
+	buf_adds(out, "--cap-drop ALL\n");
+	for (size_t i = 0; i < policy->capability_count; i++)
+		buf_addf(out, "--cap-add %s\n", policy->capabilities[i].name);
+	if (emit_has_setting(policy, "network", "none"))
+		buf_adds(out, "--network none\n");
+	emit_mounts_make(policy, SINK_WORD, &mounts);
+	if (mounts.read_only)
+		buf_adds(out, "--read-only\n");
+	for (size_t i = 0; i < mounts.count; i++) {
+		const struct emit_mount *mount = &mounts.list[i];
+
+		buf_addf(out, "%s %s%s\n", mount->tmpfs ? "--tmpfs" : "--volume", mount->path,
+			 mount->tmpfs && mount->executed ? ":exec" : "");
+	}
+	emit_mounts_free(&mounts);
+	return 0;
+}
+
+int emit_docker_flags(const struct policy *policy, struct buf *out, struct error *err)
+{
+	return add_flags(policy, out, err);
+}
+
+/* Podman's --read-only also makes /run, /tmp and /var/tmp writable; more than asked, but harmless:
+   without it (--read-only-tmpfs=false) newer versions take /dev/shm away too. */
+int emit_podman(const struct policy *policy, struct buf *out, struct error *err)
+{
+	return add_flags(policy, out, err);
+}
+
+/* podman-systemd.unit(5). The .container unit that it is dropped into names the image. */
+int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err)
+{
+	const struct policy_options *options = &policy->options;
+	struct emit_mounts mounts;
+
+	if (emit_check_words(policy, err) < 0)
+		return -1;
+	emit_setting_comments(policy, out);
+	buf_addf(out, "# Drop-in for a .container unit. `whittle emit oci` makes the file that "
+		      "SeccompProfile= names\n# (--seccomp FILE chooses another).\n[Container]\n");
+	if (options->seccomp)
+		buf_addf(out, "SeccompProfile=%s\n", options->seccomp);
+	else
+		buf_addf(out, "SeccompProfile=/etc/containers/systemd/%s.seccomp.json\n",
+			 options->name);
+	if (options->apparmor)
+		buf_addf(out, "AppArmor=%s\n", options->name);
+	buf_addf(out, "NoNewPrivileges=%s\n", emit_no_new_privileges(policy) ? "true" : "false");
+	buf_adds(out, "DropCapability=all\n");
+	for (size_t i = 0; i < policy->capability_count; i++)
+		buf_addf(out, "AddCapability=%s\n", policy->capabilities[i].name);
+	if (emit_has_setting(policy, "network", "none"))
+		buf_adds(out, "Network=none\n");
+	emit_mounts_make(policy, SINK_WORD, &mounts);
+	buf_addf(out, "ReadOnly=%s\n", mounts.read_only ? "true" : "false");
+	for (size_t i = 0; i < mounts.count; i++) {
+		const struct emit_mount *mount = &mounts.list[i];
+
+		buf_addf(out, "%s=%s%s\n", mount->tmpfs ? "Tmpfs" : "Volume", mount->path,
+			 mount->tmpfs && mount->executed ? ":exec" : "");
+	}
+	emit_mounts_free(&mounts);
+	return 0;
+}
