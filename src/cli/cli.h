@@ -76,5 +76,6 @@ int cmd_record(int argc, char **argv);
 int cmd_emit(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
 
 #endif

@@ -76,6 +76,19 @@ static const struct command commands[] = {
 	  "Shell commands run with all capabilities; what a run leaves running is killed.\n"
 	  "Exit status: 0; 1 if another list is proven than EVIDENCE has; 2 if it could not be "
 	  "decided.\n" },
+	{ "lint", cmd_lint, "[OPTION...] PROFILE...",
+	  "Says what is wrong with seccomp profiles in the form of OCI (also a whole config.json), "
+	  "Docker\n"
+	  "or containers/common (Podman, CRI-O); -: standard input. One finding a line.\n\n"
+	  "      --target TARGET    who is to read it: oci, docker, containers-common, kubernetes\n"
+	  "                         (told by its fields)\n"
+	  "      --runtime R        whose own calls it must allow: any, runc, crun, none (any)\n"
+	  "      --no-new-privileges WHEN  any, on, off: how the container is started (any, or as\n"
+	  "                         config.json says)\n"
+	  "      --json             print JSON instead\n\n"
+	  "-q leaves notes out. Exit status: 0; 1 if there are errors or warnings; 2 if a file "
+	  "could not\n"
+	  "be judged.\n" },
 };
 
 const struct command *command_by_name(const char *name)

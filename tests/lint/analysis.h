@@ -10,6 +10,10 @@
 #undef STEAL
 #define STEAL(p)                     (p)
 #define HASH_ITER(hh, head, el, tmp) for ((tmp) = (el) = (head); (el); (el) = (tmp))
+#define json_array_foreach(array, index, value)                                                    \
+	for ((index) = 0; ((value) = json_array_get(array, index)); (index)++)
+#define json_object_foreach(object, key, value)                                                    \
+	for ((key) = first_key(object); ((value) = json_object_get(object, key)); (key)++)
 #else
 #ifdef ANALYSES_CLI
 #include <cli/cli.h>
