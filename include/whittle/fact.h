@@ -44,7 +44,9 @@ enum { SITE_ABI, SITE_NAME, SITE_PROGRAM, SITE_FRAMES };
  * is), "other" if not, "unknown" if that could not be told.
  */
 enum { PATH_PATH, PATH_ACCESS, PATH_OWNER, PATH_PROGRAM, PATH_TARGET };
-/* path: the file that was executed; by: who called execve; interpreters: of a script, "; " between
+/*
+ * path: the file that was executed; by: who called execve; interpreters: of a script, "; " between,
+ * and a semicolon in one of their names escaped (\x3b)
  */
 enum { EXEC_PATH, EXEC_BY, EXEC_INTERPRETERS };
 /*

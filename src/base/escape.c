@@ -165,6 +165,24 @@ static bool is_bare(unsigned char byte)
 	       (byte >= '0' && byte <= '9') || (byte && strchr("/._-", byte));
 }
 
+/* A byte as an AppArmor pattern that matches it alone; returns whether that needs quotes. */
+static bool add_byte(struct buf *out, unsigned char byte)
+{
+	size_t length = out->length;
+
+	/*
+	 * The parser makes one slash of two that follow each other, however they are written, but
+	 * leaves a class of characters alone. No path has two, but the source of a mount may.
+	 */
+	if (byte == '/' && length && strchr("/]", buf_text(out)[length - 1]))
+		buf_adds(out, "[/]");
+	else if (is_bare(byte))
+		buf_addc(out, (char)byte);
+	else
+		buf_addf(out, "\\%03o", byte);
+	return out->length > length + 1;
+}
+
 void escape_apparmor(struct buf *out, const char *text)
 {
 	bool has_word = strstr(text, "\\{") != NULL;
@@ -179,14 +197,10 @@ void escape_apparmor(struct buf *out, const char *text)
 		text += 5;
 	}
 	while (escape_next(&text, &byte, &word, &length)) {
-		if (word) {
+		if (word)
 			add_placeholder(&body, word, length);
-		} else if (is_bare(byte)) {
-			buf_addc(&body, (char)byte);
-		} else {
-			quoted = true;
-			buf_addf(&body, "\\%03o", byte);
-		}
+		else
+			quoted |= add_byte(&body, byte);
 	}
 	buf_addf(out, quoted || !body.length ? "\"%s\"" : "%s", buf_text(&body));
 }

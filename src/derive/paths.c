@@ -188,6 +188,22 @@ static void add_loaders(const struct evidence *evidence, const char *program, st
 	}
 }
 
+/* One name of EXEC_INTERPRETERS: its semicolons are escaped there, and nowhere else. */
+static char *interpreter_name(const char *text, size_t length)
+{
+	static const char semicolon[] = "\\x3b";
+	const char *end = text + length;
+	AUTO_BUF struct buf out = BUF_INIT;
+
+	while (text < end) {
+		bool escaped = strncmp(text, semicolon, strlen(semicolon)) == 0;
+
+		buf_addc(&out, escaped ? ';' : *text);
+		text += escaped ? strlen(semicolon) : 1;
+	}
+	return buf_steal(&out);
+}
+
 /*
  * The file that the run began with is entered from another profile, or from none. Where its label
  * changes with the exec, the kernel's own opens are checked again under the new one: the image, its
@@ -203,7 +219,7 @@ static void add_entry(const struct evidence *evidence, const struct fact *fact,
 	while (*rest) {
 		const char *end = strstr(rest, "; ");
 		size_t length = end ? (size_t)(end - rest) : strlen(rest);
-		AUTO_FREE char *interpreter = xstrndup(rest, length);
+		AUTO_FREE char *interpreter = interpreter_name(rest, length);
 
 		if (interpreter[0] == '/') {
 			add_file(drafts, interpreter, PERM_M | PERM_R, false,

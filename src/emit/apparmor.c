@@ -157,13 +157,17 @@ static void add_rules(const struct policy *policy, struct buf *out)
 	}
 }
 
-/* The parser takes more, but the name is also a file name (local/NAME) and a peer in rules. */
+/*
+ * The parser takes more, but the name is also a file name (local/NAME) and a peer in rules. By
+ * "unconfined" rules and runtimes mean that there is no profile.
+ */
 static bool is_name(const char *name)
 {
 	static const char safe[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-	return *name && !strchr(".-", *name) && !name[strspn(name, safe)];
+	return *name && !strchr(".-", *name) && !name[strspn(name, safe)] &&
+	       strcmp(name, "unconfined") != 0;
 }
 
 int emit_apparmor(const struct policy *policy, struct buf *out, struct error *err)
@@ -173,7 +177,7 @@ int emit_apparmor(const struct policy *policy, struct buf *out, struct error *er
 	if (!is_name(name))
 		return fail(err, ERROR_INPUT, 0,
 			    "%s is no profile name: letters, digits, '.', '_' and '-', "
-			    "beginning with a letter, digit or '_'",
+			    "beginning with a letter, digit or '_'; unconfined is AppArmor's own",
 			    name);
 	emit_warnings(policy, "# ", out);
 	buf_addf(out, "abi <abi/3.0>,\ninclude <tunables/global>\n\nprofile %s ", name);

@@ -122,6 +122,19 @@ static int open_walked(pid_t tid, const struct path *path)
 	return fd;
 }
 
+/* A semicolon of a name is escaped, lest it look like the end of one (see fact.h). */
+static void add_to_chain(struct buf *chain, const char *name)
+{
+	if (chain->length)
+		buf_adds(chain, "; ");
+	for (; *name; name++) {
+		if (*name == ';')
+			buf_adds(chain, "\\x3b");
+		else
+			buf_addc(chain, *name);
+	}
+}
+
 /*
  * Appends the chain of "#!" interpreters of the file that path leads to, as exec_binprm() follows
  * it; *path becomes the last file of the chain. Names in it are relative to the working directory.
@@ -143,9 +156,7 @@ static void add_interpreters(struct thread *thread, struct path *path, struct bu
 			return;
 		if (!next.name)
 			return;
-		if (out->length)
-			buf_adds(out, "; ");
-		buf_adds(out, next.name);
+		add_to_chain(out, next.name);
 		path_release(path);
 		*path = next;
 		next = (struct path)PATH_INIT;
@@ -234,7 +245,7 @@ static void emit_exec(struct observer *observer, struct thread *thread, const ch
 	/* What is left is binfmt_misc's (Documentation/admin-guide): its interpreter is the image.
 	 */
 	if (!is_image(&path, exe) && strcmp(path.name, image) != 0)
-		buf_addf(&chain, "%s%s", chain.length ? "; " : "", image);
+		add_to_chain(&chain, image);
 	emit_fact(observer, FACT_EXEC, name, by, buf_text(&chain));
 }
 

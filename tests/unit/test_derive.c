@@ -280,6 +280,7 @@ static void test_execs(void **state)
 	ADD(evidence, FACT_EXEC, "/start", "", "/bin/sh");
 	ADD(evidence, FACT_EXEC, "/tool", "/bin/sh", "/bin/env; /bin/py");
 	ADD(evidence, FACT_EXEC, "/bin/ls", "/bin/sh", "");
+	ADD(evidence, FACT_EXEC, "/other", "", "/a\\x3b /etc/shadow; /b\\x5cx3b");
 	struct policy *policy = derive(evidence, "none", "any");
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/start", "")->perms, "mrix");
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/bin/sh", "")->perms, "mr");
@@ -288,7 +289,36 @@ static void test_execs(void **state)
 	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/bin/ls", "")->perms, "ix");
 	assert_null(find_rule(policy, APPARMOR_FILE, "/bin/py", ""));
 	assert_null(find_rule(policy, APPARMOR_FILE, "/bin/env", ""));
+	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/a; /etc/shadow", "")->perms, "mr");
+	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/b\\x5cx3b", "")->perms, "mr");
+	assert_null(find_rule(policy, APPARMOR_FILE, "/etc/shadow", ""));
 	policy_free(policy);
+}
+
+/* Does the policy of so many files say that they may be too many? Each has 250 bytes of its own. */
+static bool noted_size(int count)
+{
+	struct evidence *evidence = new_evidence();
+
+	for (int i = 0; i < count; i++) {
+		AUTO_BUF struct buf path = BUF_INIT;
+
+		buf_addf(&path, "/dir/%03d", i);
+		for (int k = 0; k < 248; k++)
+			buf_adds(&path, "\\xff");
+		ADD(evidence, FACT_PATH, buf_text(&path), "read", "other", "/p", "");
+	}
+	struct policy *policy = derive(evidence, "none", "any");
+	bool noted = has_line(&policy->notes, "more files than apparmor_parser");
+	policy_free(policy);
+	return noted;
+}
+
+static void test_size(void **state)
+{
+	(void)state;
+	assert_false(noted_size(255));
+	assert_true(noted_size(270));
 }
 
 static void test_change_profile(void **state)
@@ -628,6 +658,7 @@ int main(void)
 		cmocka_unit_test(test_files_merge),
 		cmocka_unit_test(test_exchange_of_file_and_directory),
 		cmocka_unit_test(test_execs),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_change_profile),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_ptrace),
