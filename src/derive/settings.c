@@ -402,11 +402,16 @@ static enum network_use network_use(const struct evidence_fact *const *facts, si
 	return !*address || strcmp(address, "loopback") == 0 ? NETWORK_LOCAL : NETWORK_USED;
 }
 
+/* Ports that the kernel chooses differ from run to run: ip(7), ip_local_port_range's default. */
+enum { EPHEMERAL_PORT = 32768 };
+
 static char *describe_socket(const struct fact *fact)
 {
 	const char *const *field = fact->field;
 	const char *address = field[SOCKET_ADDRESS], *port = field[SOCKET_PORT];
 
+	if (strtol(port, NULL, 10) >= EPHEMERAL_PORT)
+		port = "ephemeral";
 	return xasprintf("%s %s %s%s%s%s%s by %s", field[SOCKET_OPERATION], field[SOCKET_FAMILY],
 			 field[SOCKET_TYPE], *address ? " " : "", address, *port ? ":" : "", port,
 			 field[SOCKET_PROGRAM]);
