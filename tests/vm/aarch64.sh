@@ -9,7 +9,7 @@ cd "$ROOT" || exit 1
 
 t_have qemu-system-aarch64 apt-get dpkg-deb depmod cpio jq || t_skip_all "no $t_missing here"
 export WHITTLE_VM_CACHE=$ROOT/build/vm
-export VM_PACKAGES="libc6-dev libseccomp-dev libjansson-dev libunwind-dev libelf-dev libcap-dev uthash-dev
+export VM_PACKAGES="libc6-dev libseccomp-dev libjansson-dev libunwind-dev libelf-dev libcap-dev libyaml-dev uthash-dev
 	busybox-static"
 cc=$(tests/vm/arch-vm --cc arm64 2>"$T/prepare") ||
 	t_skip_all "the aarch64 kernel and compiler cannot be fetched: $(tail -n 1 "$T/prepare")"
