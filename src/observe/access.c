@@ -293,10 +293,15 @@ static bool may_meet_process(const struct thread *thread, bool link)
 	       strncmp(buf_text(&thread->operands[0].string), "/proc/", 6) == 0;
 }
 
+bool reads_link(const struct syscall_desc *row)
+{
+	return strncmp(row->name, "readlink", 8) == 0;
+}
+
 void path_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	enum access access = thread->row->access;
-	bool link = strncmp(thread->row->name, "readlink", 8) == 0;
+	bool link = reads_link(thread->row);
 
 	if (thread->looked || !(is_look(access) ? outcome->ok : outcome->checked) ||
 	    !thread->operand_count)

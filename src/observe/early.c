@@ -68,7 +68,7 @@ static int failure_of_readlink(const struct thread *thread)
 {
 	const struct path *path = &thread->paths[0];
 
-	if (!thread->operand_count || path->error || strncmp(thread->row->name, "readlink", 8) != 0)
+	if (!thread->operand_count || path->error || !reads_link(thread->row))
 		return 0;
 	return S_ISLNK(path->object.mode) ? 0 : EINVAL;
 }

@@ -86,8 +86,7 @@ unsigned int known_lessons(const struct syscall_desc *row)
 	bool looks = row->access == ACCESS_STAT || row->access == ACCESS_CHDIR;
 
 	/* readlink(2) stays: of /proc/PID/exe it is a ptrace "read" (proc_accessed()) */
-	if ((row->topic == TOPIC_PATH || row->topic == TOPIC_FD) && looks &&
-	    strncmp(row->name, "readlink", 8) != 0)
+	if ((row->topic == TOPIC_PATH || row->topic == TOPIC_FD) && looks && !reads_link(row))
 		lessons = LESSON_STAT | LESSON_MEET;
 	if (row->flags & CREDS || row->args[0] == ARG_CALL)
 		lessons |= LESSON_ALWAYS;

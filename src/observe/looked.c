@@ -23,23 +23,11 @@ struct way {
 	UT_hash_handle hh;
 };
 
-/* Looks that ask nothing of the object itself, unlike access(2) and chdir(2). Sorted. */
-static const char *const looks[] = {
-	"fstatat64",  "lstat", "lstat64", "newfstatat", "oldlstat", "oldstat", "readlink",
-	"readlinkat", "stat",  "stat64",  "statfs",     "statfs64", "statx",
-};
-
-static bool is_look(const struct syscall_desc *row)
+/* It asks nothing of the object itself, unlike access(2) and chdir(2). */
+static bool only_looks(const struct syscall_desc *row)
 {
-	for (size_t i = 0; row->access == ACCESS_STAT && i < ARRAY_SIZE(looks); i++)
-		if (strcmp(row->name, looks[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool reads_link(const struct syscall_desc *row)
-{
-	return strncmp(row->name, "readlink", 8) == 0;
+	return row->access == ACCESS_STAT && args_index(row, ARG_ACCESS_MODE) < 0 &&
+	       (free_is_search(row) || reads_link(row));
 }
 
 /* ---- what changes ways ---- */
@@ -83,12 +71,8 @@ static bool moves_root(const struct thread *thread)
 	case TOPIC_SETNS:
 	case TOPIC_UNSHARE:
 		return true;
-	case TOPIC_CLONE:
-		return thread->args[0] & (CLONE_NEWNS | CLONE_NEWUSER);
-	case TOPIC_CLONE3:
-		return thread->value & (CLONE_NEWNS | CLONE_NEWUSER);
 	default:
-		return false;
+		return clone_flags(thread) & (CLONE_NEWNS | CLONE_NEWUSER);
 	}
 }
 
@@ -138,7 +122,7 @@ static const struct operand *operand_of(const struct observer *observer,
 	if (observer->flags & (OBSERVE_STAT | OBSERVE_EXACT) ||
 	    !(observer->flags & OBSERVE_PATHS) || observer->changing ||
 	    thread->process->credentials_vary || thread->guarded || thread->operand_count != 1 ||
-	    operand->is_fd || operand->read_error || !is_look(thread->row))
+	    operand->is_fd || operand->read_error || !only_looks(thread->row))
 		return NULL;
 	return string->length && string->data[string->length - 1] == '/' ? NULL : operand;
 }

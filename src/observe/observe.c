@@ -448,14 +448,19 @@ static void abandon_call(struct observer *observer, struct thread *thread)
 
 /* ---- events ---- */
 
+uint64_t clone_flags(const struct thread *thread)
+{
+	if (thread->row->topic == TOPIC_CLONE3)
+		return thread->value;
+	return thread->row->topic == TOPIC_CLONE ? thread->raw[0] : 0;
+}
+
 /* Is it in a clone(2) or clone3(2) that gives the child other capabilities? */
 static bool starts_user_namespace(const struct thread *thread)
 {
 	if (!thread->in_call || !thread->row)
 		return true; /* cannot tell: the child is read anew */
-	if (thread->row->topic == TOPIC_CLONE3)
-		return thread->value & CLONE_NEWUSER;
-	return thread->row->topic == TOPIC_CLONE && (thread->raw[0] & CLONE_NEWUSER);
+	return clone_flags(thread) & CLONE_NEWUSER;
 }
 
 static void creds_copy(struct thread *thread, const struct creds *creds)

@@ -400,6 +400,8 @@ void calls_forget(struct observer *observer); /* frees what was kept */
 
 /* ---- observe.c ---- */
 
+/* Of the clone(2) or clone3(2) that thread is in, behind its decoder's enter(); else 0. */
+uint64_t clone_flags(const struct thread *thread);
 /* Are the decoders of the row's topic asked? */
 bool topic_wanted(const struct observer *observer, const struct syscall_desc *row);
 struct thread *thread_find(const struct observer *observer, pid_t tid);
@@ -460,6 +462,8 @@ void emit_fd(struct observer *observer, struct thread *thread, int fd, enum acce
 /* The access words of an open; list instead of read for a directory. Returns how many. */
 size_t access_of_open(uint64_t flags, bool directory, enum access words[4]);
 
+/* readlink(2) or readlinkat(2): what is read may be a link of a process. */
+bool reads_link(const struct syscall_desc *row);
 void path_leave(struct observer *, struct thread *, const struct outcome *);
 void fd_leave(struct observer *, struct thread *, const struct outcome *);
 void create_leave(struct observer *, struct thread *, const struct outcome *);
