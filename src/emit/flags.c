@@ -7,7 +7,23 @@
 
 #include <string.h>
 
-static int add_flags(const struct policy *policy, struct buf *out, struct error *err)
+/* As an option with its argument, or as a key with its value. */
+static void add_mounts(const struct emit_mounts *mounts, const char *tmpfs, const char *volume,
+		       struct buf *out)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		const struct emit_mount *mount = &mounts->list[i];
+
+		buf_addf(out, "%s%s%s\n", mount->tmpfs ? tmpfs : volume, mount->path,
+			 mount->tmpfs && mount->executed ? ":exec" : "");
+	}
+}
+
+/*
+ * Podman's --read-only also makes /run, /tmp and /var/tmp writable; more than asked, but harmless:
+ * without it (--read-only-tmpfs=false) newer versions take /dev/shm away too.
+ */
+int emit_flags(const struct policy *policy, struct buf *out, struct error *err)
 {
 	const struct policy_options *options = &policy->options;
 	struct emit_mounts mounts;
@@ -28,26 +44,9 @@ static int add_flags(const struct policy *policy, struct buf *out, struct error 
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	if (mounts.read_only)
 		buf_adds(out, "--read-only\n");
-	for (size_t i = 0; i < mounts.count; i++) {
-		const struct emit_mount *mount = &mounts.list[i];
-
-		buf_addf(out, "%s %s%s\n", mount->tmpfs ? "--tmpfs" : "--volume", mount->path,
-			 mount->tmpfs && mount->executed ? ":exec" : "");
-	}
+	add_mounts(&mounts, "--tmpfs ", "--volume ", out);
 	emit_mounts_free(&mounts);
 	return 0;
-}
-
-int emit_docker_flags(const struct policy *policy, struct buf *out, struct error *err)
-{
-	return add_flags(policy, out, err);
-}
-
-/* Podman's --read-only also makes /run, /tmp and /var/tmp writable; more than asked, but harmless:
-   without it (--read-only-tmpfs=false) newer versions take /dev/shm away too. */
-int emit_podman(const struct policy *policy, struct buf *out, struct error *err)
-{
-	return add_flags(policy, out, err);
 }
 
 /* podman-systemd.unit(5). The .container unit that it is dropped into names the image. */
@@ -76,12 +75,7 @@ int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err
 		buf_adds(out, "Network=none\n");
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	buf_addf(out, "ReadOnly=%s\n", mounts.read_only ? "true" : "false");
-	for (size_t i = 0; i < mounts.count; i++) {
-		const struct emit_mount *mount = &mounts.list[i];
-
-		buf_addf(out, "%s=%s%s\n", mount->tmpfs ? "Tmpfs" : "Volume", mount->path,
-			 mount->tmpfs && mount->executed ? ":exec" : "");
-	}
+	add_mounts(&mounts, "Tmpfs=", "Volume=", out);
 	emit_mounts_free(&mounts);
 	return 0;
 }
