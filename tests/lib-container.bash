@@ -14,7 +14,8 @@
 # with it, however it ends. Cgroups are below $c_cgroup and removed at the end. Given:
 #	$C              a directory for bundles and stores, in $T
 #	$c_root         an empty directory of the host's root file system: what is written there is
-#	                seen in containers whose root is a copy-on-write view of the host's
+#	                seen in containers whose root is a copy-on-write view of the host's:
+#	                "podman run --rootfs /:O", c_bundle, c_host_root
 #	podman=(…)      podman with a store of its own; podman_run=(…) belongs behind its "run"
 #	buildah=(…)     buildah with the same store
 #	dockerd_options=(…)  set it before the first "c_have docker"
@@ -37,7 +38,7 @@ c_init()
 {
 	t_init
 	[ "$(id -u)" -eq 0 ] || t_skip_all "container engines need root"
-	t_have jq || t_skip_all "$t_missing is not installed"
+	t_have jq setfattr || t_skip_all "$t_missing is not installed"
 	trap c_cleanup EXIT
 	c_private_system || t_skip_all "no private system: $(tail -n 1 "$T/private")"
 	C=$T/containers c_cgroup=/whittle-${T##*.}
@@ -48,12 +49,14 @@ c_init()
 	c_podman_setup
 }
 
-# crun takes a cgroup2 mounted beside the version 1 hierarchies for a hybrid that it refuses.
+# crun takes a cgroup2 mounted beside the version 1 hierarchies for a hybrid that it refuses; runc
+# writes into that directory whatever is mounted there.
 c_private_system()
 {
 	{
 		mount -t tmpfs -o mode=755 whittle /run && mount -t tmpfs -o mode=1777 whittle /dev/shm &&
-			{ [ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified; } &&
+			{ [ ! -d /sys/fs/cgroup/unified ] ||
+				mount -t tmpfs -o mode=755 whittle /sys/fs/cgroup/unified; } &&
 			ip link set lo up
 	} >"$T/private" 2>&1
 }
@@ -195,6 +198,20 @@ c_docker() { timeout -s KILL "$c_limit" docker "$@"; }
 
 # --- roots and images ---
 
+# c_host_root DIR: mounts there a copy-on-write view of the host's root; what the host keeps in its
+# scratch directories (podman copies it into a tmpfs) is not seen.
+c_host_root()
+{
+	local name
+
+	mkdir -p "$1" "$1.upper" "$1.work" || return
+	for name in tmp var/tmp run; do
+		mkdir -p "$1.upper/$name" && chmod --reference "/$name" "$1.upper/$name" &&
+			setfattr -n trusted.overlay.opaque -v y "$1.upper/$name" || return
+	done
+	mount -t overlay -o "lowerdir=/,upperdir=$1.upper,workdir=$1.work" whittle "$1"
+}
+
 # c_busybox DIR: a root with busybox (static) and a user "nobody".
 c_busybox()
 {
@@ -236,11 +253,7 @@ c_bundle()
 {
 	local bundle=$C/bundles/$1
 
-	if [ ! -d "$bundle/rootfs" ]; then
-		mkdir -p "$bundle"/{rootfs,upper,work} || return
-		mount -t overlay -o "lowerdir=/,upperdir=$bundle/upper,workdir=$bundle/work" whittle \
-			"$bundle/rootfs" || return
-	fi
+	if [ ! -d "$bundle/rootfs" ]; then c_host_root "$bundle/rootfs" || return; fi
 	jq -n --arg id "$c_cgroup/$1" '{
 		ociVersion: "1.0.2",
 		process: {
