@@ -10,7 +10,7 @@
 
 /* Which runtimes' own calls a container profile must allow (profiles/floors). */
 struct policy_options {
-	const char *runtime;           /* any, runc, crun, none */
+	const char *runtime;           /* any, none, or of floor_family() */
 	const char *no_new_privileges; /* any, on, off: which start the floor is for */
 	const char *name;              /* AppArmor profile name; NULL: whittle-PROGRAM */
 	const char *attach;            /* evidence text: the executable to attach to, or NULL */
@@ -32,11 +32,20 @@ enum rule_group {
 	GROUP_FLOOR = 1 << 2 /* the runtime's own start makes it */
 };
 
+/* An argument under a mask has a value; the kernel takes ints by their lower half. */
+struct arg_condition {
+	unsigned int index;
+	uint64_t mask;
+	uint64_t value;
+};
+
 struct seccomp_rule {
 	char *name;              /* libseccomp's name, or "#NNN" */
 	unsigned int groups;     /* enum rule_group: who needs it */
 	const struct abi **abis; /* of the program's uses; count abi_count; empty if floor only */
 	size_t abi_count;
+	struct arg_condition *conditions; /* granted if one of them holds; none: always */
+	size_t condition_count;
 	bool refused; /* each result seen was a refusal (EPERM, EACCES, ENOSYS) */
 	bool carried; /* no run saw it: each had it from an earlier one */
 	struct reasons why;

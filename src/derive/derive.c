@@ -271,6 +271,7 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->seccomp_count; i++) {
 		free(policy->seccomp[i].name);
 		free(policy->seccomp[i].abis);
+		free(policy->seccomp[i].conditions);
 		reasons_free(&policy->seccomp[i].why);
 	}
 	free(policy->seccomp);

@@ -2,26 +2,7 @@
 #include <derive/derive.h>
 
 #include <string.h>
-
-struct floor_row {
-	const char *name;
-	const char *no_new_privileges; /* on, off, any: the start in which the runtime calls it */
-	const char *source;
-};
-static const struct floor_row crun_rows[] = {
-#include "floors/crun.inc"
-};
-static const struct floor_row runc_rows[] = {
-#include "floors/runc.inc"
-};
-static const struct {
-	const char *runtime;
-	const struct floor_row *rows;
-	size_t count;
-} floors[] = {
-	{ "crun", crun_rows, ARRAY_SIZE(crun_rows) },
-	{ "runc", runc_rows, ARRAY_SIZE(runc_rows) },
-};
+#include <whittle/floor.h>
 
 struct implied_row {
 	const char *name;
@@ -65,6 +46,33 @@ static struct seccomp_rule *add_rule(struct policy *policy, const char *name)
 	struct seccomp_rule *rule = &policy->seccomp[policy->seccomp_count++];
 	*rule = (struct seccomp_rule){ .name = xstrdup(name) };
 	return rule;
+}
+
+static int compare_conditions(const struct arg_condition *one, const struct arg_condition *two)
+{
+	if (one->index != two->index)
+		return one->index < two->index ? -1 : 1;
+	if (one->mask != two->mask)
+		return one->mask < two->mask ? -1 : 1;
+	return one->value < two->value ? -1 : one->value > two->value;
+}
+
+/* Kept sorted, each once: they are alternatives. */
+static void rule_add_condition(struct seccomp_rule *rule, const struct arg_condition *condition)
+{
+	size_t at = 0;
+
+	while (at < rule->condition_count &&
+	       compare_conditions(&rule->conditions[at], condition) < 0)
+		at++;
+	if (at < rule->condition_count && compare_conditions(&rule->conditions[at], condition) == 0)
+		return;
+	rule->conditions =
+		xrealloc(rule->conditions, rule->condition_count + 1, sizeof(*rule->conditions));
+	memmove(&rule->conditions[at + 1], &rule->conditions[at],
+		(rule->condition_count - at) * sizeof(*rule->conditions));
+	rule->conditions[at] = *condition;
+	rule->condition_count++;
 }
 
 static void add_rule_abi(struct seccomp_rule *rule, const struct abi *abi)
@@ -208,58 +216,56 @@ static void add_implied_row(struct policy *policy, const struct implied_row *row
 	}
 }
 
-static void add_floor_row(struct policy *policy, const char *runtime, const struct floor_row *row)
+/* The call as such, for the floor; a condition is void where the call is granted without one. */
+static void allow_floor(struct seccomp_rule *rule, const struct floor_condition *condition)
+{
+	bool granted = rule->groups != 0 && !rule->condition_count;
+
+	if (granted || !condition->count) {
+		free(STEAL(rule->conditions));
+		rule->condition_count = 0;
+		return;
+	}
+	for (size_t i = 0; i < condition->count; i++)
+		rule_add_condition(rule, &(struct arg_condition){ condition->index, condition->mask,
+								  condition->values[i] });
+}
+
+static void add_floor_row(struct policy *policy, const char *family, const struct floor_row *row)
 {
 	struct seccomp_rule *rule = find_rule(policy, row->name);
+	struct floor_condition condition = { .count = 0 };
 
 	if (!rule)
 		rule = add_rule(policy, row->name);
+	floor_condition(row, &condition);
+	allow_floor(rule, &condition);
 	rule->groups |= GROUP_FLOOR;
-	reasons_add(&rule->why, xasprintf("floor of %s, no-new-privileges %s: %s", runtime,
-					  row->no_new_privileges, row->source));
+	reasons_add(&rule->why, floor_reason(family, row));
 }
 
-static bool applies(const char *chosen, const char *row)
+/* Not the calls that hand a listener over: an emitted profile names none. */
+static bool is_granted(const struct policy_options *options, const struct floor_row *row)
 {
-	return strcmp(chosen, "any") == 0 || strcmp(row, "any") == 0 || strcmp(chosen, row) == 0;
+	unsigned int phases;
+
+	return floor_applies(row, options->no_new_privileges) && floor_phases(row, &phases) &&
+	       phases != FLOOR_LISTENER;
 }
 
 static void add_floors(struct policy *policy)
 {
 	const struct policy_options *options = &policy->options;
+	const char *family;
+	size_t count;
 
-	for (size_t i = 0; i < ARRAY_SIZE(floors); i++) {
-		if (!applies(options->runtime, floors[i].runtime))
-			continue;
-		for (size_t k = 0; k < floors[i].count; k++) {
-			const struct floor_row *row = &floors[i].rows[k];
+	for (size_t i = 0; (family = floor_family(options->runtime, i)); i++) {
+		const struct floor_row *rows = floor_rows(family, &count);
 
-			if (applies(options->no_new_privileges, row->no_new_privileges))
-				add_floor_row(policy, floors[i].runtime, row);
-		}
+		for (size_t k = 0; k < count; k++)
+			if (is_granted(options, &rows[k]))
+				add_floor_row(policy, family, &rows[k]);
 	}
-}
-
-static int check_options(const struct policy_options *options, struct error *err)
-{
-	static const char *const choices[] = { "any", "on", "off" };
-	bool runtime =
-		strcmp(options->runtime, "any") == 0 || strcmp(options->runtime, "none") == 0;
-	bool choice = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(floors); i++)
-		if (strcmp(options->runtime, floors[i].runtime) == 0)
-			runtime = true;
-	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
-		if (strcmp(options->no_new_privileges, choices[i]) == 0)
-			choice = true;
-	if (!runtime)
-		return fail(err, ERROR_INPUT, 0, "unknown runtime %s: any, crun, runc or none",
-			    options->runtime);
-	if (!choice)
-		return fail(err, ERROR_INPUT, 0, "no-new-privileges is any, on or off, not %s",
-			    options->no_new_privileges);
-	return 0;
 }
 
 static int compare_rules(const void *a, const void *b)
@@ -288,7 +294,8 @@ static void note_union(struct policy *policy)
 
 int derive_seccomp(const struct evidence *evidence, struct policy *policy, struct error *err)
 {
-	if (check_options(&policy->options, err) < 0)
+	if (floor_check_runtime(policy->options.runtime, err) < 0 ||
+	    floor_check_start(policy->options.no_new_privileges, err) < 0)
 		return -1;
 	add_program_rules(evidence, policy);
 	for (size_t i = 0; i < ARRAY_SIZE(implied_rows); i++)

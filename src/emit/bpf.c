@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ERRNO_ENOSYS = 38 };
-
 static void release_filter(scmp_filter_ctx *ctx)
 {
 	if (*ctx)

@@ -20,6 +20,21 @@ int emit_systemd(const struct policy *policy, struct buf *out, struct error *err
 /* Appends text as a JSON string with its quotes; text is UTF-8. */
 void emit_json_string(struct buf *out, const char *text);
 
+enum { ERRNO_ENOSYS = 38 }; /* of the target, not of the machine that renders */
+
+/*
+ * Entries of a seccomp profile: the calls of which a group is among groups, and none among not_of.
+ * comment may be NULL.
+ */
+struct entry {
+	unsigned int groups; /* enum rule_group */
+	unsigned int not_of;
+	const char *comment;
+};
+/* Appends "syscalls": [...] with its newline; what has conditions has an entry for each of them. */
+void emit_entries(const struct policy *policy, const struct entry *entries, size_t count,
+		  struct buf *out);
+
 /* A line per reason to be careful with this policy, each after prefix ("# "); none if complete. */
 void emit_warnings(const struct policy *policy, const char *prefix, struct buf *out);
 

@@ -2,6 +2,7 @@
 #include <review/lint.h>
 
 #include <string.h>
+#include <whittle/floor.h>
 
 static int check_choice(const char *option, const char *value, const char *const *choices,
 			size_t count, struct error *err)
@@ -20,28 +21,24 @@ static int check_choice(const char *option, const char *value, const char *const
 static int check_options(const struct lint_options *options, struct error *err)
 {
 	static const char *const targets[] = { "oci", "docker", "containers-common", "kubernetes" };
-	static const char *const runtimes[] = { "any", "runc", "crun", "none" };
-	static const char *const starts[] = { "any", "on", "off" };
 
 	if (options->target &&
 	    check_choice("target", options->target, targets, ARRAY_SIZE(targets), err) < 0)
 		return -1;
-	if (check_choice("runtime", options->runtime, runtimes, ARRAY_SIZE(runtimes), err) < 0)
+	if (floor_check_runtime(options->runtime, err) < 0)
 		return -1;
-	return check_choice("no-new-privileges", options->no_new_privileges, starts,
-			    ARRAY_SIZE(starts), err);
+	return floor_check_start(options->no_new_privileges, err);
 }
 
-static int run_checks(struct lint *lint, struct error *err)
+static void run_checks(struct lint *lint)
 {
 	static void (*const checks[])(struct lint * lint) = {
 		check_fields,        check_actions, check_errnos,  check_args,   check_listener,
-		check_architectures, check_names,   check_overlap, check_grants,
+		check_architectures, check_names,   check_overlap, check_grants, check_floor,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 		checks[i](lint);
-	return check_floor(lint, err);
 }
 
 int lint_profile(const char *text, size_t length, const struct lint_options *options,
@@ -61,7 +58,7 @@ int lint_profile(const char *text, size_t length, const struct lint_options *opt
 	if (rc == 0) {
 		if (!start && profile.no_new_privileges)
 			filled.no_new_privileges = profile.no_new_privileges;
-		rc = run_checks(&lint, err);
+		run_checks(&lint);
 	}
 	if (rc == 0) {
 		report_end(&lint);

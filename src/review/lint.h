@@ -112,6 +112,6 @@ void check_architectures(struct lint *lint);
 void check_names(struct lint *lint);
 void check_overlap(struct lint *lint);
 void check_grants(struct lint *lint);
-int check_floor(struct lint *lint, struct error *err);
+void check_floor(struct lint *lint);
 
 #endif

@@ -25,7 +25,7 @@ says()
 t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2 selinux "$good"
 t_ok "no target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2
 t_ok "no evidence" says 'which evidence' 2 oci
-t_ok "an unknown runtime" says 'lxc.*any, crun, runc or none' 2 oci --runtime lxc "$good"
+t_ok "an unknown runtime" says 'lxc; there are: any, crun, docker, kubernetes, podman, runc, none' 2 oci --runtime lxc "$good"
 t_ok "an unknown start" says 'any, on or off' 2 oci --no-new-privileges=maybe "$good"
 t_ok "an unknown option" says 'wrong' 2 oci --wrong "$good"
 t_ok "a file that is not there" says 'No such file' 2 oci "$T/none.json"

@@ -132,7 +132,7 @@ t_ok "the worst of several files counts" says 'line 1' 2 clean.json "$T/bad.json
 t_ok "no profile" says 'which profile' 2
 t_ok "an unknown target" says 'unknown target lxc; there are: oci, docker' 2 --target lxc clean.json
 t_ok "an unknown runtime" says 'unknown runtime lxc' 2 --runtime lxc clean.json
-t_ok "an unknown start" says 'no-new-privileges maybe' 2 --no-new-privileges=maybe clean.json
+t_ok "an unknown start" says 'no-new-privileges is any, on or off, not maybe' 2 --no-new-privileges=maybe clean.json
 t_status "standard output that is full" 2 sh -c '"$1" lint floor.json >/dev/full' sh "$WHITTLE"
 t_status "standard input" 0 sh -c '"$1" lint --runtime none - <clean.json' sh "$WHITTLE"
 t_is "-q leaves notes out" "$("$WHITTLE" lint -q --runtime none arch-none.json 2>&1)" ""

@@ -6,13 +6,13 @@ BEGIN {
 	may["trace"] = base "arch event"
 	may["observe"] = base "arch event fact"
 	may["evidence"] = base "arch fact evidence"
-	may["derive"] = base "arch evidence policy"
+	may["derive"] = base "arch evidence policy floor"
 	may["emit"] = base "arch policy target"
 	may["enforce"] = base "arch policy event fact ablate"
-	may["review"] = base "arch evidence policy finding"
+	may["review"] = base "arch evidence policy floor finding"
 	may["report"] = base "finding"
 	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
-		"evidence:evidence policy:derive target:emit ablate:enforce finding:review", rows, " ")
+		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"
 }

@@ -124,6 +124,10 @@ static void test_floors(void **state)
 		{ "crun", "any", "setresgid", "epoll_ctl" },
 		{ "crun", "on", "close", "setresgid" },
 		{ "crun", "off", "setresuid", "getdents64" },
+		{ "docker", "any", "getdents64", "setresgid" },
+		{ "podman", "any", "getdents64", "mount" },
+		{ "kubernetes", "on", "epoll_ctl", "setresgid" },
+		{ "kubernetes", "off", "setresgid", "mount" },
 		{ "none", "any", "read", "execve" },
 	};
 
@@ -151,6 +155,33 @@ static void test_floor_groups(void **state)
 	assert_int_equal(find_call(policy, "capset")->groups, GROUP_FLOOR);
 	assert_int_equal(find_call(policy, "capset")->abi_count, 0);
 	assert_string_equal(policy->options.runtime, "any");
+	policy_free(policy);
+}
+
+/* What only the floor needs bears its conditions; what the program calls too bears none. */
+static void test_floor_conditions(void **state)
+{
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	ADD(evidence, FACT_SYSCALL, "x86_64", "read", "/p", "ok");
+	struct policy *policy = derive(evidence, NULL, NULL);
+	const struct seccomp_rule *rule = find_call(policy, "prctl");
+	assert_true(rule->condition_count >= 2);
+	for (size_t i = 1; i < rule->condition_count; i++)
+		assert_true(rule->conditions[i - 1].value < rule->conditions[i].value);
+	assert_int_equal(find_call(policy, "read")->condition_count, 0);
+	rule = find_call(policy, "mmap");
+	assert_int_equal(rule->condition_count, 1);
+	assert_int_equal(rule->conditions[0].index, 2);
+	assert_int_equal(rule->conditions[0].mask, 4);
+	policy_free(policy);
+	evidence = new_evidence();
+	ADD(evidence, FACT_SYSCALL, "x86_64", "prctl", "/p", "ok");
+	policy = derive(evidence, NULL, NULL);
+	rule = find_call(policy, "prctl");
+	assert_int_equal(rule->groups, GROUP_PROGRAM | GROUP_FLOOR);
+	assert_int_equal(rule->condition_count, 0);
 	policy_free(policy);
 }
 
@@ -652,6 +683,7 @@ int main(void)
 		cmocka_unit_test(test_native_abi),
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_floor_groups),
+		cmocka_unit_test(test_floor_conditions),
 		cmocka_unit_test(test_implied),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_access),

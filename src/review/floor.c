@@ -1,0 +1,131 @@
+/* Does the profile allow what the runtime itself calls, once the filter is loaded? */
+#include <review/lint.h>
+
+#include <string.h>
+#include <whittle/floor.h>
+
+/* What a call that is not allowed stops, the first that applies. */
+static const struct {
+	unsigned int phases;
+	bool listener; /* only for profiles that have one */
+	bool sometimes;
+	const char *what;
+} stops[] = {
+	{ FLOOR_RUN, false, false, "no container starts" },
+	{ FLOOR_RUN, false, true, "a container does not always start" },
+	{ FLOOR_CREATE, false, false,
+	  "no container starts that is created first, as engines do it" },
+	{ FLOOR_CREATE, false, true,
+	  "a container that is created first, as engines do it, does not always start" },
+	{ FLOOR_EXEC, false, false, "no exec into the container works" },
+	{ FLOOR_EXEC, false, true, "an exec into the container does not always work" },
+	{ FLOOR_LISTENER, true, false, "no container starts with its listener" },
+	{ FLOOR_LISTENER, true, true, "a container does not always start with its listener" },
+};
+enum { STOPS = ARRAY_SIZE(stops) };
+
+/* Names that are missing: by what that stops, and last those that are only to be expected. */
+struct missing {
+	struct buf list[STOPS + 1];
+};
+
+static void missing_free(struct missing *missing)
+{
+	for (size_t i = 0; i <= STOPS; i++)
+		buf_free(&missing->list[i]);
+}
+#define AUTO_MISSING __attribute__((cleanup(missing_free)))
+
+/* Does it do without, given how the profile refuses it? */
+static bool bears(enum floor_lack lack, enum action action, int number)
+{
+	static const int enosys = 38;
+
+	if (lack == LACK_ENOSYS)
+		return action == ACTION_ERRNO && number != enosys;
+	return lack == LACK_UNSEEN || (lack == LACK_KILLS && action == ACTION_ERRNO);
+}
+
+/* How the profile refuses a call that it refuses (VERDICT_DENIED). */
+static enum action denial(const struct profile *profile, const char *name, int *ret_number)
+{
+	size_t count;
+	const struct entry *entry = profile_find(profile, name, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *rule = entry[i].rule;
+
+		if (rule->skipped || rule->arg_count || rule_needs_capability(rule) ||
+		    rule->action == ACTION_NONE)
+			continue;
+		*ret_number = rule->number;
+		return rule->action;
+	}
+	*ret_number = profile->default_number;
+	return profile->default_action;
+}
+
+static void add_missing(const struct profile *profile, const struct floor_row *row,
+			struct missing *missing)
+{
+	unsigned int phases;
+	enum floor_lack lack;
+	int number;
+	enum action action = denial(profile, row->name, &number);
+	bool listener = json_object_get(profile->seccomp, "listenerPath") != NULL;
+	size_t at = 0;
+
+	if (!floor_phases(row, &phases) || !floor_lack(row, &lack))
+		return;
+	if (phases == FLOOR_LISTENER && !listener)
+		return;
+	if (bears(lack, action, number))
+		at = STOPS;
+	while (at < STOPS && (!(stops[at].phases & phases) || (stops[at].listener && !listener) ||
+			      stops[at].sometimes != (lack == LACK_SOMETIMES)))
+		at++;
+	struct buf *list = &missing->list[at];
+	buf_addf(list, "%s%s", list->length ? " " : "", row->name);
+}
+
+static void report_missing(struct lint *lint, const char *family, const char *start,
+			   const struct missing *missing)
+{
+	for (size_t i = 0; i < STOPS; i++)
+		if (missing->list[i].length)
+			report(lint, LINT_FLOOR, AT_TOP("syscalls"),
+			       "%s itself calls %s%s after it loaded the filter: %s", family,
+			       buf_text(&missing->list[i]), start, stops[i].what);
+	if (missing->list[STOPS].length)
+		report(lint, LINT_FLOOR_MARGIN, AT_TOP("syscalls"),
+		       "%s itself may call %s%s after it loaded the filter", family,
+		       buf_text(&missing->list[STOPS]), start);
+}
+
+/* The calls of every start, and those that come without no_new_privs. */
+static void check_family(struct lint *lint, const char *family)
+{
+	AUTO_MISSING struct missing first = { { BUF_INIT } }, then = { { BUF_INIT } };
+	size_t count;
+	const struct floor_row *rows = floor_rows(family, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (profile_verdict(lint->profile, rows[i].name) != VERDICT_DENIED)
+			continue;
+		if (floor_applies(&rows[i], "on"))
+			add_missing(lint->profile, &rows[i], &first);
+		else
+			add_missing(lint->profile, &rows[i], &then);
+	}
+	report_missing(lint, family, "", &first);
+	if (strcmp(lint->options->no_new_privileges, "on") != 0)
+		report_missing(lint, family, " without no-new-privileges", &then);
+}
+
+void check_floor(struct lint *lint)
+{
+	const char *family;
+
+	for (size_t i = 0; (family = floor_family(lint->options->runtime, i)); i++)
+		check_family(lint, family);
+}

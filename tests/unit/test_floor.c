@@ -1,0 +1,111 @@
+/* The tables of floors: each row can be read, and says what its columns say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#undef fail /* base.h has one of its own */
+
+#include <string.h>
+#include <whittle/arch.h>
+#include <whittle/floor.h>
+
+/* Each row can be read; sorted, so that a reader finds it. */
+static void test_floor_rows(void **state)
+{
+	const char *family;
+
+	(void)state;
+	for (size_t i = 0; (family = floor_family("any", i)); i++) {
+		size_t count;
+		const struct floor_row *rows = floor_rows(family, &count);
+
+		assert_non_null(rows);
+		for (size_t k = 0; k < count; k++) {
+			struct floor_condition condition;
+			enum floor_lack lack;
+			unsigned int phases;
+			struct error err;
+
+			assert_true(floor_condition(&rows[k], &condition));
+			assert_true(floor_lack(&rows[k], &lack));
+			assert_true(floor_phases(&rows[k], &phases));
+			assert_int_equal(floor_check_start(rows[k].no_new_privileges, &err), 0);
+			assert_true(abi_syscall_number(abi_by_name("x86_64"), rows[k].name) >= 0);
+			assert_true(k == 0 || strcmp(rows[k - 1].name, rows[k].name) <= 0);
+		}
+	}
+}
+
+static void test_floor_columns(void **state)
+{
+	static const struct {
+		const char *arguments;
+		bool good;
+		unsigned int index;
+		uint64_t mask;
+		size_t count;
+	} rows[] = {
+		{ "-", true, 0, UINT32_MAX, 0 },
+		{ "0=8|24", true, 0, UINT32_MAX, 2 },
+		{ "2&0x4=0", true, 2, 4, 1 },
+		{ "", false, 0, 0, 0 },
+		{ "6=1", false, 0, 0, 0 },
+		{ "0=", false, 0, 0, 0 },
+		{ "0=1|", false, 0, 0, 0 },
+		{ "0=1,1=2", false, 0, 0, 0 },
+		{ "1", false, 0, 0, 0 },
+		{ "0&=1", false, 0, 0, 0 },
+		{ "0=1|2|3|4|5|6|7|8", true, 0, UINT32_MAX, 8 },
+		{ "0=1|2|3|4|5|6|7|8|9", false, 0, 0, 0 },
+	};
+	struct floor_row row = { .phases = "create,exec" };
+	unsigned int phases;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct floor_condition condition;
+
+		row.arguments = rows[i].arguments;
+		assert_int_equal(floor_condition(&row, &condition), rows[i].good);
+		if (!rows[i].good)
+			continue;
+		assert_int_equal(condition.index, rows[i].index);
+		assert_int_equal(condition.mask, rows[i].mask);
+		assert_int_equal(condition.count, rows[i].count);
+	}
+	assert_true(floor_phases(&row, &phases));
+	assert_int_equal(phases, FLOOR_CREATE | FLOOR_EXEC);
+	row.phases = "create,";
+	assert_false(floor_phases(&row, &phases));
+	row.phases = "start";
+	assert_false(floor_phases(&row, &phases));
+}
+
+static void test_families(void **state)
+{
+	struct error err;
+
+	(void)state;
+	assert_string_equal(floor_family("any", 0), "crun");
+	assert_string_equal(floor_family("any", 1), "runc");
+	assert_null(floor_family("any", 2));
+	assert_string_equal(floor_family("docker", 0), "runc");
+	assert_null(floor_family("none", 0));
+	assert_null(floor_family("lxc", 0));
+	assert_int_equal(floor_check_runtime("none", &err), 0);
+	assert_int_equal(floor_check_runtime("kubernetes", &err), 0);
+	assert_int_equal(floor_check_runtime("lxc", &err), -1);
+	assert_int_equal(err.kind, ERROR_INPUT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_floor_rows),
+		cmocka_unit_test(test_floor_columns),
+		cmocka_unit_test(test_families),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
