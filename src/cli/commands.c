@@ -90,6 +90,18 @@ static const struct command commands[] = {
 	  "-q leaves notes out. Exit status: 0; 1 if there are errors or warnings; 2 if a file "
 	  "could not\n"
 	  "be judged.\n" },
+	{ "explain", cmd_explain, "--paths [OPTION...] EVIDENCE...",
+	  "Says how much more the AppArmor profile of EVIDENCE grants than was used: for each rule "
+	  "whose\n"
+	  "name is a pattern, how many files and directories of this system it matches, whoever "
+	  "owns "
+	  "them;\n"
+	  "then the over-grant: names granted for each name used.\n\n"
+	  "      --paths            of files: nothing else can be explained yet\n"
+	  "      --root DIR         look there instead of /: an image's root\n\n"
+	  "-q prints the over-grant only, -v the reasons of each rule. Exit status: 0, or 2 if it "
+	  "could not\n"
+	  "be done.\n" },
 };
 
 const struct command *command_by_name(const char *name)

@@ -9,10 +9,10 @@ BEGIN {
 	may["derive"] = base "arch evidence policy floor"
 	may["emit"] = base "arch policy target"
 	may["enforce"] = base "arch policy event fact ablate"
-	may["review"] = base "arch evidence policy floor finding"
+	may["review"] = base "arch evidence policy floor finding reach"
 	may["report"] = base "finding"
 	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
-		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review", rows, " ")
+		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review reach:review", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"
 }
