@@ -139,11 +139,53 @@ static void add_change_profile(const struct fact *fact, struct policy *policy,
 		    fact->field[PATH_PATH]);
 }
 
-static void add_path(const struct fact *fact, struct policy *policy, struct drafts *drafts)
+static bool is_one_of(const char *name, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Does the workload go on as another user at some time? */
+static bool changes_user(const struct evidence *evidence)
+{
+	static const char *const calls[] = { "setfsuid", "setfsuid32", "setresuid", "setresuid32",
+					     "setreuid", "setreuid32", "setuid",    "setuid32" };
+	static const char *const done[] = { "ok", "unknown" };
+	size_t count;
+	AUTO_FREE const struct evidence_fact **called =
+		evidence_facts(evidence, FACT_SYSCALL, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (is_one_of(called[i]->fact.field[SYSCALL_NAME], calls, ARRAY_SIZE(calls)) &&
+		    is_one_of(called[i]->fact.field[SYSCALL_RESULT], done, ARRAY_SIZE(done)))
+			return true;
+	AUTO_FREE const struct evidence_fact **programs =
+		evidence_facts(evidence, FACT_PROGRAM, &count);
+	for (size_t i = 0; i < count; i++)
+		if (strstr(programs[i]->fact.field[PROGRAM_PRIVILEGE], "setuid"))
+			return true;
+	return false;
+}
+
+/*
+ * The owner is compared at the check, and what was granted to an open file is not checked again
+ * (aa_file_perm() in security/apparmor/file.c). But append is: the open asked for `a`, each write
+ * asks for `w`, with the identity of that moment. Whoever opened the file as its owner may then be
+ * another user, or have handed it to one.
+ */
+static bool is_owners(const struct fact *fact, bool user_changes)
+{
+	return strcmp(fact->field[PATH_OWNER], "owner") == 0 &&
+	       !(user_changes && strcmp(fact->field[PATH_ACCESS], "append") == 0);
+}
+
+static void add_path(const struct fact *fact, bool owner, struct policy *policy,
+		     struct drafts *drafts)
 {
 	const char *path = fact->field[PATH_PATH], *target = fact->field[PATH_TARGET];
 	const struct access_row *row = find_access(fact->field[PATH_ACCESS]);
-	bool owner = strcmp(fact->field[PATH_OWNER], "owner") == 0;
 	/* A memfd that is executed is mediated as the root of nothing; its other uses are not. */
 	bool memfd = strncmp(path, "/memfd:", 7) == 0;
 
@@ -253,9 +295,10 @@ void derive_files(const struct evidence *evidence, struct policy *policy, struct
 {
 	size_t count;
 	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
+	bool user_changes = changes_user(evidence);
 
 	for (size_t i = 0; i < count; i++)
-		add_path(&paths[i]->fact, policy, drafts);
+		add_path(&paths[i]->fact, is_owners(&paths[i]->fact, user_changes), policy, drafts);
 	AUTO_FREE const struct evidence_fact **execs = evidence_facts(evidence, FACT_EXEC, &count);
 	for (size_t i = 0; i < count; i++)
 		add_exec(evidence, &execs[i]->fact, drafts);

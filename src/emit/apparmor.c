@@ -105,11 +105,12 @@ static const struct {
 	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
 };
 
-static bool grants_capability(const struct policy *policy, const char *name)
+/* Is there a rule of the class, and, if name is not NULL, of that name? */
+static bool has_rule(const struct policy *policy, enum apparmor_class class, const char *name)
 {
 	for (size_t i = 0; i < policy->apparmor_count; i++)
-		if (policy->apparmor[i].class == APPARMOR_CAPABILITY &&
-		    strcmp(policy->apparmor[i].name, name) == 0)
+		if (policy->apparmor[i].class == class &&
+		    (!name || strcmp(policy->apparmor[i].name, name) == 0))
 			return true;
 	return false;
 }
@@ -119,20 +120,26 @@ static bool grants_capability(const struct policy *policy, const char *name)
  * be logged. Where one is needed it is granted, and not denied here.
  */
 static const struct {
-	const char *asked, *by, *why;
+	const char *asked;
+	enum apparmor_class class; /* a rule of this class, and of this name unless NULL */
+	const char *name, *why;
 } quiet[] = {
+	/* safe_hardlink_source() in fs/namei.c: may_linkat() then looks who the owner is */
+	{ "dac_override", APPARMOR_LINK, NULL, "asked for by link(2) of a file without w bits" },
 	/* generic_permission() in fs/namei.c */
-	{ "dac_read_search", "dac_override", "asked for before dac_override, which does" },
+	{ "dac_read_search", APPARMOR_CAPABILITY, "dac_override",
+	  "asked for before dac_override, which does" },
 	/* setattr_prepare() in fs/attr.c: refused, it clears a set-group-id bit that is not there
 	 */
-	{ "fsetid", "fowner", "asked for by chmod(2) of a file of another group" },
+	{ "fsetid", APPARMOR_CAPABILITY, "fowner",
+	  "asked for by chmod(2) of a file of another group" },
 };
 
 static void add_quiet(const struct policy *policy, struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
-		if (grants_capability(policy, quiet[i].by) &&
-		    !grants_capability(policy, quiet[i].asked))
+		if (has_rule(policy, quiet[i].class, quiet[i].name) &&
+		    !has_rule(policy, APPARMOR_CAPABILITY, quiet[i].asked))
 			buf_addf(out,
 				 "\n  # %s: not worth a log line\n"
 				 "  deny capability %s,\n",

@@ -234,8 +234,24 @@ static void netlink_made(struct observer *observer, struct thread *thread)
 }
 
 /*
- * The LSM is asked before anything of the family is (__sock_create() in net/socket.c), so that a
- * refused family is a request too; not one that was refused by it or by the arguments alone.
+ * Refusals that come from the family itself: inet_create() and packet_create() want CAP_NET_RAW,
+ * ping_init_sock() (net/ipv4/ping.c) a group.
+ */
+static bool refused_by_family(const struct thread *thread, int64_t value)
+{
+	int family = (int)thread->args[0], protocol = (int)thread->args[2];
+	int type = (int)thread->args[1] & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	bool inet = family == AF_INET || family == AF_INET6;
+
+	if (value == -EPERM)
+		return family == AF_PACKET || (inet && type == SOCK_RAW);
+	return value == -EACCES && inet && type == SOCK_DGRAM &&
+	       protocol == (family == AF_INET ? (int)IPPROTO_ICMP : (int)IPPROTO_ICMPV6);
+}
+
+/*
+ * The LSM is asked before anything of the family is (__sock_create() in net/socket.c), so that what
+ * the family refuses is a request too; not what was refused by the LSM, or by the arguments alone.
  */
 void socket_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
@@ -245,7 +261,8 @@ void socket_leave(struct observer *observer, struct thread *thread, const struct
 
 	if (outcome->ok && (int)thread->args[0] == AF_NETLINK)
 		netlink_made(observer, thread);
-	if (outcome->unknown || outcome->value == -EACCES || outcome->value == -EPERM ||
+	bool refused = outcome->value == -EACCES || outcome->value == -EPERM;
+	if (outcome->unknown || (refused && !refused_by_family(thread, outcome->value)) ||
 	    outcome->value == -EINVAL || outcome->value == -ENOSYS)
 		return;
 	int type = (int)thread->args[1] & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);

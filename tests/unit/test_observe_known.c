@@ -416,6 +416,25 @@ static void results_that_nobody_needs(void **state)
 	end(observer);
 }
 
+/* The family's own refusals come after the LSM was asked; others may be its own. */
+static void refused_sockets(void **state)
+{
+	struct observer *observer = begin(ALL, true);
+
+	(void)state;
+	make(observer, "socket", ARGUMENTS(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6), -EACCES);
+	make(observer, "socket", ARGUMENTS(AF_INET, SOCK_RAW, IPPROTO_ICMP), -EPERM);
+	make(observer, "socket", ARGUMENTS(AF_INET6, SOCK_STREAM, 0), -EAFNOSUPPORT);
+	make(observer, "socket", ARGUMENTS(AF_INET, SOCK_DGRAM, 0), -EACCES);
+	make(observer, "socket", ARGUMENTS(AF_VSOCK, SOCK_STREAM, 0), -EPERM);
+	expect(&none, 1, FACT_SOCKET, "socket", "inet6", "dgram", "58");
+	expect(&none, 1, FACT_SOCKET, "socket", "inet", "raw", "1");
+	expect(&none, 1, FACT_SOCKET, "socket", "inet6", "stream", "0");
+	expect(&none, 0, FACT_SOCKET, "socket", "inet", "dgram", "0");
+	expect(&none, 0, FACT_SOCKET, "socket", "vsock", "stream", "0");
+	end(observer);
+}
+
 static void results_that_never_come(void **state)
 {
 	struct observer *observer = begin(ALL, false);
@@ -537,6 +556,7 @@ int main(void)
 		cmocka_unit_test(quiet),
 		cmocka_unit_test(children_of_the_settled),
 		cmocka_unit_test(results_that_nobody_needs),
+		cmocka_unit_test(refused_sockets),
 		cmocka_unit_test(results_that_never_come),
 		cmocka_unit_test(knowledge),
 		cmocka_unit_test(attribution),

@@ -282,6 +282,7 @@ static int write_attribute(const char *file, const char *word, const char *profi
 	return (int)written;
 }
 
+CALL(alarm, alarm((unsigned int)atoi(args[0]))) /* lasts beyond execve(2) */
 CALL(setprof, write_attribute("/proc/self/attr/current", "changeprofile", args[0]))
 
 /* What aa-exec(1) does, without libraries: software emulation is slow to load them. */
@@ -289,7 +290,6 @@ OP(confine)
 {
 	if (write_attribute("/proc/self/attr/exec", "exec", args[0]) < 0)
 		return -1;
-	alarm(30); /* lasts beyond execve(2) */
 	return execvp(args[1], args + 1);
 }
 
@@ -555,6 +555,7 @@ static const struct op {
 	int (*run)(struct state *state, char **args);
 } ops[] = {
 	{ "accept", 0, do_accept },
+	{ "alarm", 1, do_alarm },
 	{ "anonx", 0, do_anonx },
 	{ "cat", 1, do_cat },
 	{ "chmod", 1, do_chmod },
