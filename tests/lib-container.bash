@@ -70,6 +70,7 @@ c_cleanup()
 		disown -a
 		kill -KILL -1 2>/dev/null
 		c_unmount "$T"
+		c_unmount /sys/fs/cgroup/unified
 		if [ -n "$c_cgroup" ]; then wait_for 10 c_remove_cgroups; fi
 		if [ -n "$c_root" ]; then rm -rf --one-file-system "$c_root"; fi
 	fi
@@ -77,10 +78,10 @@ c_cleanup()
 	t_cleanup
 }
 
-# c_unmount DIR: all that is mounted below it, the innermost first.
+# c_unmount DIR: all that is mounted there and below it, the innermost first.
 c_unmount()
 {
-	awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
+	awk -v dir="$1/" 'index($5 "/", dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
 		xargs -r -d '\n' umount -l
 }
 

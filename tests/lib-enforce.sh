@@ -31,6 +31,7 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${CORPUS_PRIVATE-}" ]; then
 		--propagation private -- bash "$0" "$@"
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib-deny.bash"
 
 command=()
 account=$(id -un)
@@ -152,9 +153,6 @@ launch_crun-off() { launch_container crun off "$@"; }
 launch_runc-on() { launch_container runc on "$@"; }
 launch_runc-off() { launch_container runc off "$@"; }
 container() { echo "whittle-$program-${T##*.}"; }
-
-# The capabilities of the profile, one a word.
-capabilities() { sed -n 's/^\(CAP_[A-Z_]*\).*/\1/p' "$P/capabilities.txt"; }
 
 # bundle on|off COMMAND…: the config.json of a container, with the profile's files unchanged in it.
 bundle()
@@ -299,7 +297,7 @@ record()
 	done
 }
 
-# --- denials ---
+# --- denials: what tests/lib-deny.bash asks of us ---
 
 # probe_status MODE ARG…: the exit status of the probe run that way with the profiles unchanged.
 probe_status()
@@ -308,120 +306,15 @@ probe_status()
 	echo $?
 }
 
-# The probe's words for errors (see tests/workloads/deny_probe.c).
-said_success=100 said_eperm=101 said_eacces=113 said_enosys=138
+no_new_privileges() { case $1 in *-off) echo 0 ;; *) echo 1 ;; esac; }
 
-granted_calls() { jq -r '.syscalls[].names[]' "${1:-$P/seccomp.json}" | sort -u; }
+# The BPF has no runtime floor.
+granted_by() { if [ "$1" = bwrap ]; then echo "$S/calls.bare"; else echo "$S/calls"; fi; }
 
-# A call that the profile does not grant, and that answers something else than ENOSYS without it.
-ungranted_call()
-{
-	local name
+# bwrap leaves the bounding set alone, and counts on no-new-privileges.
+has_bounding() { [ "$1" != bwrap ]; }
 
-	for name in swapon quotactl keyctl add_key mount pivot_root unshare setns chroot acct; do
-		if ! grep -qx "$name" "$S/calls" &&
-			[ "$("$F/probe" call "$name"; echo $?)" -ne "$said_enosys" ]; then
-			echo "$name"
-			return
-		fi
-	done
-	return 1
-}
-
-deny_call()
-{
-	local name mode
-
-	if ! name=$(ungranted_call); then
-		t_fail "$program: a call that the profile does not grant"
-		return
-	fi
-	for mode in "${usable[@]}"; do
-		t_is "$program: $name is denied by $mode" "$(probe_status "$mode" call "$name")" \
-			"$said_enosys"
-	done
-}
-
-has_capability() { capabilities | grep -qx "$1"; }
-
-# Capability masks as /proc/PID/status prints them.
-capability_mask()
-{
-	local mask=0 name number
-
-	for name in $(capabilities); do
-		number=$(awk -v name="$name" '$1 == "#define" && $2 == name { print $3 }' \
-			/usr/include/linux/capability.h)
-		mask=$((mask | 1 << number))
-	done
-	printf '%016x\n' "$mask"
-}
-
-# mode_grants MODE CALL…: the profile of that mode grants them all. The BPF has no runtime floor.
-mode_grants()
-{
-	local call calls=$S/calls
-
-	if [ "$1" = bwrap ]; then calls=$S/calls.bare; fi
-	for call in "${@:2}"; do grep -qx "$call" "$calls" || return 1; done
-}
-
-# ungranted_operation MODE: an operation that needs a capability that is not on the list, by calls
-# that are. Prints the capability, the status wanted, and the probe's arguments.
-ungranted_operation()
-{
-	if ! has_capability CAP_DAC_OVERRIDE && ! has_capability CAP_DAC_READ_SEARCH &&
-		mode_grants "$1" openat; then
-		echo "CAP_DAC_READ_SEARCH $said_eacces open $W/foreign"
-	elif ! has_capability CAP_NET_BIND_SERVICE && mode_grants "$1" socket bind; then
-		echo "CAP_NET_BIND_SERVICE $said_eacces bind"
-	elif ! has_capability CAP_SETGID && mode_grants "$1" setgroups; then
-		echo "CAP_SETGID $said_eperm setgroups"
-	elif ! has_capability CAP_SETUID && mode_grants "$1" setuid; then
-		echo "CAP_SETUID $said_eperm setuid"
-	else
-		return 1
-	fi
-}
-
-deny_capability()
-{
-	local operation capability wanted mode mask nnp bounding
-
-	find "$W" -mindepth 1 -delete
-	printf 'secret\n' >"$W/foreign"
-	chown 4711:4711 "$W/foreign"
-	chmod 600 "$W/foreign"
-	mask=$(capability_mask)
-	for mode in "${usable[@]}"; do
-		if ! operation=$(ungranted_operation "$mode"); then
-			t_fail "$program: an operation that needs a capability not granted by $mode"
-			continue
-		fi
-		read -r capability wanted operation <<<"$operation"
-		# shellcheck disable=SC2086 # words
-		t_is "$program: $operation passes with all capabilities, and without $capability by $mode not" \
-			"$("$F/probe" $operation; echo $?) $(probe_status "$mode" $operation)" \
-			"$said_success $wanted"
-		nnp=1
-		case $mode in *-off) nnp=0 ;; esac
-		# bwrap leaves the bounding set alone, and counts on no-new-privileges.
-		bounding=(CapBnd "$mask")
-		if [ "$mode" = bwrap ]; then bounding=(); fi
-		t_is "$program: $mode grants the listed capabilities and no other" \
-			"$(probe_status "$mode" status NoNewPrivs $nnp Seccomp 2 CapEff "$(effective)" \
-				CapPrm "$(effective)" "${bounding[@]}")" "$said_success"
-	done
-}
-
-# What a process of the account has: a user other than root loses all at execve (capabilities(7)).
-effective() { if [ "$account" = root ]; then capability_mask; else printf '%016x\n' 0; fi; }
-
-build_probe()
-{
-	"${CC:-cc}" "-m$bits" -O1 -std=gnu11 -D_GNU_SOURCE -ffreestanding -fno-stack-protector \
-		-fno-pie -nostdlib -static -o "$F/probe" "$ROOT/tests/workloads/deny_probe.c"
-}
+denied_by() { echo "$said_enosys"; }
 
 # --- AppArmor ---
 
@@ -502,7 +395,11 @@ corpus_main()
 	done
 	if build_probe 2>"$S/err"; then
 		deny_call
-		if is_root; then deny_capability; fi
+		if is_root; then
+			find "$W" -mindepth 1 -delete
+			make_foreign "$W/foreign"
+			deny_capability "$W/foreign"
+		fi
 	else
 		t_fail "$program: the probe builds" "$S/err"
 	fi

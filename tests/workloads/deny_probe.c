@@ -7,6 +7,7 @@
  *
  *	deny_probe call NAME          NAME with all six arguments -1: no call below does harm so
  *	deny_probe open FILE          needs CAP_DAC_READ_SEARCH if its mode refuses us
+ *	deny_probe create FILE        needs a directory that can be written to
  *	deny_probe bind               a port below 1024: needs CAP_NET_BIND_SERVICE
  *	deny_probe setgroups          needs CAP_SETGID always (setgroups(2))
  *	deny_probe setuid             to an id that is not ours: needs CAP_SETUID
@@ -158,6 +159,8 @@ static int probe(int argc, char **argv)
 		return probe_call(argv[2]);
 	if (argc == 3 && text_is(argv[1], "open"))
 		return outcome(open_file(argv[2]));
+	if (argc == 3 && text_is(argv[1], "create"))
+		return outcome(call3(SYS_openat, AT_FDCWD, (long)argv[2], O_WRONLY | O_CREAT));
 	if (argc == 2 && text_is(argv[1], "bind"))
 		return probe_bind();
 	if (argc == 2 && text_is(argv[1], "setgroups"))
