@@ -42,13 +42,21 @@ say = @printf '  %-8s %s\n' $(1) $(2)
 endif
 export WERROR
 
-all: $(B)/whittle ## build $(B)/whittle, and build/whittle that leads to it
+# By other names whittle is an OCI runtime (src/cli/cmd_runtime.c); engines judge runtimes by them.
+runtime_names := runc crun
+runtime_links := $(B)/whittle-runtime $(runtime_names:%=$(B)/runtimes/%)
+
+all: $(B)/whittle $(runtime_links) ## build $(B)/whittle, and build/whittle that leads to it
 ifndef SANITIZE
 	$(Q)ln -sfn $(notdir $(B))/whittle build/whittle
 endif
 $(B)/whittle: $(objects)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(own_cflags) $(LDFLAGS) -o $@ $^ $(libs)
+$(B)/whittle-runtime: | $(B)/whittle
+	$(Q)ln -sfn whittle $@
+$(B)/runtimes/%: | $(B)/whittle
+	$(Q)mkdir -p $(@D) && ln -sfn ../whittle $@
 $(B)/%.o: %.c Makefile | $(tables)
 	$(if $(missing),$(error a library or pkg-config is missing: make deps))
 	$(call say,CC,$<)
@@ -78,7 +86,7 @@ $(B)/workloads/%: tests/workloads/%.c
 		$(if $(filter %_static,$*),-static) -o $@ $< -pthread
 $(B)/workloads/inject_check: $(wildcard tests/workloads/inject_check_*.h)
 
-binaries: $(B)/whittle $(unit) $(replays) $(if $(SANITIZE),,$(workloads))
+binaries: $(B)/whittle $(runtime_links) $(unit) $(replays) $(if $(SANITIZE),,$(workloads))
 unit: $(unit) ## build and run the unit tests only
 	$(Q)tests/run unit $(unit)
 
@@ -144,9 +152,15 @@ format: ## let clang-format rewrite the sources
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(B)/whittle $(DESTDIR)$(PREFIX)/bin/whittle
+	ln -sfn whittle $(DESTDIR)$(PREFIX)/bin/whittle-runtime
+	install -d $(DESTDIR)$(PREFIX)/libexec/whittle
+	for name in $(runtime_names); do \
+		ln -sfn ../../bin/whittle $(DESTDIR)$(PREFIX)/libexec/whittle/$$name || exit; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/whittle README.md LICENSE
 uninstall: ## remove what install wrote
-	rm -f $(DESTDIR)$(PREFIX)/bin/whittle
+	rm -f $(DESTDIR)$(PREFIX)/bin/whittle $(DESTDIR)$(PREFIX)/bin/whittle-runtime
+	rm -f $(runtime_names:%=$(DESTDIR)$(PREFIX)/libexec/whittle/%)
+	-rmdir $(DESTDIR)$(PREFIX)/libexec/whittle
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/whittle/README.md $(DESTDIR)$(PREFIX)/share/doc/whittle/LICENSE
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/whittle
 clean: ## remove build/

@@ -1,4 +1,5 @@
 #include <cli/cli.h>
+#include <cli/runtime.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct command *command = command_by_name(name);
 
+	if (runtime_is_name(argv[0]))
+		return runtime_main(argv);
 	if (command)
 		return command->run(argc - 1, argv + 1);
 	if (strcmp(name, "--version") == 0) {

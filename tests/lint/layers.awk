@@ -11,8 +11,10 @@ BEGIN {
 	may["enforce"] = base "arch policy event fact ablate"
 	may["review"] = base "arch evidence policy floor finding reach"
 	may["report"] = base "finding"
+	may["container"] = base "arch container"
 	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
-		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review reach:review", rows, " ")
+		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review reach:review " \
+		"container:container", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"
 }
