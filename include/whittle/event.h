@@ -126,6 +126,20 @@ struct trace_options {
 int trace_start(const char *path, char *const argv[], const struct trace_options *options,
 		struct trace **ret_trace, struct error *err);
 
+/*
+ * Follows, under the notification engine, whatever notifies a listener that came from elsewhere: a
+ * container's runtime installed the filter. Its processes are met as they make calls; the first
+ * EVENT_EXEC is the first image of the container's own. Ends when no process uses the filter any
+ * more; there is no main process. The listener is taken over, also by a failure; then, and when it
+ * or whittle ends before the processes do, these are killed: without whittle their calls would fail
+ * with ENOSYS. If whittle died, farewell (or NULL) is written to standard error behind that.
+ */
+int trace_adopt(int listener, const char *farewell, struct trace **ret_trace, struct error *err);
+
+/* Kills what waits for a listener that whittle cannot follow, and closes it; any other is closed.
+ */
+void trace_refuse(int listener);
+
 /* 1 with the next event, 0 when the last tracee is gone, -1 on an error of the engine. */
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err);
 

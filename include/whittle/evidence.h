@@ -7,7 +7,7 @@
 
 #include <whittle/fact.h>
 
-#define EVIDENCE_SCHEMA "whittle-evidence/2"
+#define EVIDENCE_SCHEMA "whittle-evidence/3"
 
 /* What a run was to learn. Those that observer_new() takes have its values. */
 enum facet {
@@ -34,6 +34,25 @@ struct evidence_note {
 	uint64_t count;
 };
 
+/*
+ * What is known of the container that a run is of: evidence text, "" where it is not known. The
+ * names in JSON are evidence_container_names[].
+ */
+enum container_field {
+	CONTAINER_LAYER, /* "container", or "exec": a process that was started in it later */
+	CONTAINER_ID,
+	CONTAINER_NAME,
+	CONTAINER_IMAGE,
+	CONTAINER_DIGEST,
+	CONTAINER_RUNTIME, /* runc, crun */
+	CONTAINER_VERSION, /* of the runtime */
+	/* Calls that could not be looked at: names with "," between, sorted; "#" stands for those
+	   without a name. */
+	CONTAINER_UNSEEN,
+	CONTAINER_FIELDS
+};
+extern const char *const evidence_container_names[CONTAINER_FIELDS];
+
 struct evidence_run {
 	char id[33];    /* 128 random bits in hex: what makes it this run */
 	char *name;     /* label: given by the user, else "run" */
@@ -50,6 +69,8 @@ struct evidence_run {
 	char *machine;       /* uname -m */
 	char *libc;          /* whittle's own C library: "glibc 2.36" */
 	bool privileged;     /* whittle held CAP_SYS_PTRACE */
+	/* enum container_field; all NULL: the run was of a program on the host */
+	char *container[CONTAINER_FIELDS];
 	struct evidence_note *losses;
 	size_t loss_count;
 	struct evidence_note *limitations;

@@ -21,6 +21,7 @@ enum fact_kind {
 	FACT_PTRACE,
 	FACT_MOUNT,
 	FACT_NAMESPACE,
+	FACT_RUNTIME,
 	FACT_KINDS
 };
 
@@ -93,6 +94,9 @@ enum { MOUNT_OPERATION, MOUNT_FSTYPE, MOUNT_OPTIONS, MOUNT_SOURCE, MOUNT_TARGET,
 /* operation: clone unshare setns chroot; kinds: "user,mnt" or the path */
 enum { NAMESPACE_OPERATION, NAMESPACE_KINDS, NAMESPACE_PROGRAM };
 
+/* A call that a container's runtime made in it, before the first image of the container's own. */
+enum { RUNTIME_ABI, RUNTIME_NAME };
+
 struct fact {
 	enum fact_kind kind;
 	const char *field[FACT_FIELDS];
@@ -125,7 +129,8 @@ enum observe_flag {
 	OBSERVE_STAT = 1 << 3,
 	/* EVENT_ASKED can be had: see observer_searches() */
 	OBSERVE_ASKED = 1 << 5,
-	OBSERVE_EXACT = 1 << 6 /* every call is looked at, whatever was seen before */
+	OBSERVE_EXACT = 1 << 6,  /* every call is looked at, whatever was seen before */
+	OBSERVE_ADOPTED = 1 << 7 /* of trace_adopt(): a runtime comes before the workload */
 };
 
 /* What an event says to the engine. */

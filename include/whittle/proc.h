@@ -17,4 +17,10 @@ const char *proc_field(const char *status, const char *name);
 /* The number at the start of a line's value; -1 if the thread or the line is not there. */
 int64_t proc_number(pid_t tid, const char *name);
 
+/*
+ * How the process of a pidfd ended, as waitpid(2) told its parent: 1 with the status, 0 if it has
+ * not been waited for yet, -1 if the kernel tells only parents (before Linux 6.15).
+ */
+int pidfd_exit_status(int pidfd, int *ret_status);
+
 #endif

@@ -78,5 +78,6 @@ int cmd_merge(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
 
 #endif

@@ -5,13 +5,10 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <gnu/libc-version.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 enum {
 	OPTION_RUN = 256,
@@ -240,22 +237,6 @@ static int say_cannot_execute(const char *name, int number)
 	return missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
-static void describe_run(const struct record_options *options, char **argv,
-			 struct evidence_run *run)
-{
-	struct utsname here;
-	char *no_arguments[] = { argv[0], NULL };
-
-	uname(&here);
-	run->command = secrets_mask(options->argv ? argv : no_arguments);
-	run->facets = options->facets;
-	run->kernel = xstrdup(here.release);
-	run->machine = xstrdup(here.machine);
-	run->libc = xasprintf("glibc %s", gnu_get_libc_version());
-	/* set-id programs keep their privilege under it */
-	run->privileged = has_capability(CAP_SYS_PTRACE);
-}
-
 /* As execvp(3) does: a file that the kernel does not know is a shell's. */
 static int run_session(const struct record_options *options, const char *path, char **argv,
 		       struct evidence *evidence, size_t run, struct session_end *end,
@@ -303,7 +284,7 @@ static int record(const struct record_options *options, const char *path, char *
 		report_error(&err);
 		return EXIT_WHITTLE;
 	}
-	describe_run(options, argv, evidence_run(evidence, run));
+	run_describe(options, argv, evidence_run(evidence, run));
 	if (run_session(options, path, argv, evidence, run, end, &err) < 0) {
 		if (err.kind == ERROR_INPUT)
 			return say_cannot_execute(path, err.number);

@@ -102,6 +102,23 @@ static const struct command commands[] = {
 	  "-q prints the over-grant only, -v the reasons of each rule. Exit status: 0, or 2 if it "
 	  "could not\n"
 	  "be done.\n" },
+	{ "agent", cmd_agent, "--socket PATH [OPTION...]",
+	  "Records the containers whose runtimes connect to a socket, each in DIR/NAME: the "
+	  "engine, "
+	  "or\n"
+	  "whittle-runtime, names it as \"listenerPath\" of the seccomp profile, which notifies "
+	  "of all\n"
+	  "calls. NAME is the container's, or its id; further runs of it are added.\n\n"
+	  "      --socket PATH      where to listen; only the own user can connect\n"
+	  "  -o, --output DIR       where to write (whittle-out)\n"
+	  "      --run NAME         a label for the runs (run)\n"
+	  "      --expect STATUS    exit status of a good run (0)\n"
+	  "      --facets LIST      what to learn, as for record (seccomp,caps,paths)\n"
+	  "      --no-stacks        do not record call sites\n"
+	  "      --no-argv          do not record the arguments of commands\n\n"
+	  "SIGTERM or SIGINT: no more containers; ends when those that are recorded have ended, or "
+	  "ends\n"
+	  "them if told so again. An agent that is killed takes its containers with it.\n" },
 };
 
 const struct command *command_by_name(const char *name)

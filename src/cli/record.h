@@ -22,6 +22,19 @@ struct record_options {
 	const struct evidence *known; /* what known_load() gave; borrowed, or NULL */
 };
 
+/* Where the facts of a run go. */
+struct run_target {
+	struct evidence *evidence;
+	size_t run;
+};
+struct fact_sink run_sink(struct run_target *to); /* to is borrowed */
+
+/*
+ * Fills in what is known of a run before it begins: the command (argv, its secrets masked), the
+ * machine, whittle's rights.
+ */
+void run_describe(const struct record_options *options, char **argv, struct evidence_run *run);
+
 /* How a session ended. */
 struct session_end {
 	enum outcome outcome;

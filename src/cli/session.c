@@ -17,8 +17,7 @@ static const double ready_every = 0.2;
 
 struct session {
 	const struct record_options *options;
-	struct evidence *evidence;
-	size_t run;
+	struct run_target to;
 	struct trace *trace;
 	struct observer *observer;
 	double begun;
@@ -45,29 +44,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* ---- facts ---- */
-
-static void take_fact(void *context, const struct fact *fact)
-{
-	struct session *session = context;
-
-	evidence_add(session->evidence, session->run, fact);
-}
-
-static void take_loss(void *context, const char *kind)
-{
-	struct session *session = context;
-
-	evidence_add_loss(session->evidence, session->run, kind);
-}
-
-static void take_limitation(void *context, const char *kind)
-{
-	struct session *session = context;
-
-	evidence_add_limitation(session->evidence, session->run, kind);
 }
 
 /* ---- ending the workload ---- */
@@ -245,7 +221,7 @@ static void install_filter(struct session *session, pid_t tgid)
 	if (outcome != FILTER_LATER)
 		observer_settle(session->observer, tgid);
 	if (outcome == FILTER_NEVER)
-		take_limitation(session, why);
+		evidence_add_limitation(session->to.evidence, session->to.run, why);
 }
 
 static void take(struct session *session, const struct event *event)
@@ -267,7 +243,7 @@ static void handle(struct session *session, const struct event *event)
 		client_ended(session, event);
 		break;
 	case EVENT_LOSS:
-		take_loss(session, event->what);
+		evidence_add_loss(session->to.evidence, session->to.run, event->what);
 		break;
 	case EVENT_SIGNAL:
 		note_signal(session, event);
@@ -343,9 +319,10 @@ static void describe_filters(struct session *session, struct session_end *end)
 
 	end->filter_learned = filters > (end->filter_known ? 1 : 0);
 	if (end->filter_known)
-		known_carry(session->options, session->observer, session->evidence, session->run);
+		known_carry(session->options, session->observer, session->to.evidence,
+			    session->to.run);
 	if (trace_set_no_new_privs(session->trace))
-		take_limitation(session, "no-new-privs");
+		evidence_add_limitation(session->to.evidence, session->to.run, "no-new-privs");
 	if (verbosity() > 1)
 		say("engine: %s, %zu filter(s) installed",
 		    end->engine == ENGINE_NOTIFY ? "notify" : "ptrace", filters);
@@ -355,8 +332,8 @@ int session_run(const struct record_options *options, const char *path, char **a
 		struct evidence *evidence, size_t run, struct session_end *ret_end,
 		struct error *err)
 {
-	struct session session = { .options = options, .evidence = evidence, .run = run };
-	struct fact_sink sink = { &session, take_fact, take_loss, take_limitation };
+	struct session session = { .options = options, .to = { evidence, run } };
+	struct fact_sink sink = run_sink(&session.to);
 
 	bool asks = !options->exact && options->engine != CHOOSE_NOTIFY &&
 		    (options->facets & FACET_CAPS) && trace_can_watch();

@@ -16,6 +16,13 @@ uint64_t count_add(uint64_t a, uint64_t b)
 	return a + b;
 }
 
+const char *const evidence_container_names[CONTAINER_FIELDS] = {
+	[CONTAINER_LAYER] = "layer",     [CONTAINER_ID] = "id",
+	[CONTAINER_NAME] = "name",       [CONTAINER_IMAGE] = "image",
+	[CONTAINER_DIGEST] = "digest",   [CONTAINER_RUNTIME] = "runtime",
+	[CONTAINER_VERSION] = "version", [CONTAINER_UNSEEN] = "unseen",
+};
+
 struct evidence *evidence_new(void)
 {
 	struct evidence *evidence = xcalloc(1, sizeof(*evidence));
@@ -41,6 +48,8 @@ void run_free(struct evidence_run *run)
 	free(run->kernel);
 	free(run->machine);
 	free(run->libc);
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		free(run->container[i]);
 	notes_free(run->losses, run->loss_count);
 	notes_free(run->limitations, run->limitation_count);
 	free(run);

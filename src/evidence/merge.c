@@ -98,6 +98,16 @@ static bool same_notes(const struct evidence_note *a, size_t a_count, const stru
 	return true;
 }
 
+static bool same_container(char *const *a, char *const *b)
+{
+	if (!a[CONTAINER_LAYER] != !b[CONTAINER_LAYER])
+		return false;
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		if (!same_text(a[i], b[i]))
+			return false;
+	return true;
+}
+
 static bool same_run(const struct evidence_run *a, const struct evidence_run *b)
 {
 	return same_text(a->name, b->name) && same_command(a->command, b->command) &&
@@ -106,6 +116,7 @@ static bool same_run(const struct evidence_run *a, const struct evidence_run *b)
 	       same_text(a->machine, b->machine) && same_text(a->libc, b->libc) &&
 	       a->privileged == b->privileged && a->filter_learned == b->filter_learned &&
 	       a->filter_known == b->filter_known && a->facets == b->facets &&
+	       same_container(a->container, b->container) &&
 	       same_notes(a->losses, a->loss_count, b->losses, b->loss_count) &&
 	       same_notes(a->limitations, a->limitation_count, b->limitations, b->limitation_count);
 }
@@ -180,6 +191,8 @@ static struct evidence_run *copy_run(const struct evidence_run *run)
 	copy->kernel = copy_text(run->kernel);
 	copy->machine = copy_text(run->machine);
 	copy->libc = copy_text(run->libc);
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		copy->container[i] = copy_text(run->container[i]);
 	copy->losses = notes_copy(run->losses, run->loss_count);
 	copy->limitations = notes_copy(run->limitations, run->limitation_count);
 	return copy;

@@ -293,6 +293,32 @@ static int read_extent(const struct reader *reader, const json_t *object, struct
 	return read_facets(reader, object, run);
 }
 
+static int check_container(const struct reader *reader, const struct evidence_run *run)
+{
+	const char *layer = run->container[CONTAINER_LAYER];
+
+	if (strcmp(layer, "container") == 0 || strcmp(layer, "exec") == 0)
+		return 0;
+	return refuse(reader, "field \"layer\" is neither container nor exec");
+}
+
+/* Before schema 3 every run was of a program on the host. */
+static int read_container(const struct reader *reader, const json_t *object,
+			  struct evidence_run *run)
+{
+	json_t *value = json_object_get(object, "container");
+
+	if (reader->schema < 3 || json_is_null(value))
+		return 0;
+	if (get(reader, object, "container", JSON_OBJECT, &value) < 0 ||
+	    check_keys(reader, value, evidence_container_names, CONTAINER_FIELDS, "field") < 0)
+		return -1;
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		if (copy_text(reader, value, evidence_container_names[i], &run->container[i]) < 0)
+			return -1;
+	return check_container(reader, run);
+}
+
 static int read_run_fields(const struct reader *reader, const json_t *object,
 			   struct evidence_run *run)
 {
@@ -307,6 +333,7 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 	    copy_text(reader, object, "machine", &run->machine) < 0 ||
 	    copy_text(reader, object, "libc", &run->libc) < 0 ||
 	    get_bool(reader, object, "privileged", &run->privileged) < 0 ||
+	    read_container(reader, object, run) < 0 ||
 	    get_bool(reader, object, "complete", &complete) < 0 ||
 	    read_notes(reader, object, "losses", &run->losses, &run->loss_count) < 0 ||
 	    read_notes(reader, object, "limitations", &run->limitations, &run->limitation_count) <
@@ -320,11 +347,12 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 static int read_run(const struct reader *reader, json_t *object, struct evidence *evidence)
 {
 	static const char *const keys[] = {
-		"id",       "name",   "command",     "outcome", "expected",
-		"engine",   "kernel", "machine",     "libc",    "privileged",
-		"complete", "losses", "limitations", "filter",  "facets",
+		"id",          "name",    "command", "outcome",    "expected", "engine",
+		"kernel",      "machine", "libc",    "privileged", "complete", "losses",
+		"limitations", "filter",  "facets",  "container",
 	};
-	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2 ? 2 : 0);
+	/* Schema 2 added the two before the last, schema 3 the last. */
+	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2 ? 3 : reader->schema < 3);
 
 	if (!json_is_object(object))
 		return refuse(reader, "a run must not be %s", type_name(object));
@@ -447,12 +475,20 @@ static int read_fact(const struct reader *reader, json_t *object, enum fact_kind
 	return read_counts(reader, object, evidence, record->fact.counts);
 }
 
+/* The first schema that has the kind. */
+static unsigned int section_since(enum fact_kind kind)
+{
+	return kind == FACT_RUNTIME ? 3 : 1;
+}
+
 static int read_facts(struct reader *reader, const json_t *root, enum fact_kind kind,
 		      struct evidence *evidence)
 {
 	json_t *array = NULL;
 
 	reader->section = NULL;
+	if (reader->schema < section_since(kind))
+		return 0;
 	if (get(reader, root, fact_descs[kind].section, JSON_ARRAY, &array) < 0)
 		return -1;
 	reader->section = fact_descs[kind].section;
@@ -464,7 +500,7 @@ static int read_facts(struct reader *reader, const json_t *root, enum fact_kind 
 }
 
 static const char schema_prefix[] = "whittle-evidence/";
-enum { SCHEMA_NOW = 2 }; /* EVIDENCE_SCHEMA's */
+enum { SCHEMA_NOW = 3 }; /* EVIDENCE_SCHEMA's */
 
 /* The number of a schema of ours, at most UINT_MAX; 0 if it is none. */
 static unsigned int schema_number(const char *schema)
@@ -501,10 +537,12 @@ static int check_schema(struct reader *reader, json_t *root)
 static int check_sections(const struct reader *reader, json_t *root)
 {
 	const char *keys[FACT_KINDS + 2] = { "schema", "runs" };
+	size_t count = 2;
 
-	for (size_t kind = 0; kind < FACT_KINDS; kind++)
-		keys[kind + 2] = fact_descs[kind].section;
-	return check_keys(reader, root, keys, ARRAY_SIZE(keys), "section");
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		if (reader->schema >= section_since(kind))
+			keys[count++] = fact_descs[kind].section;
+	return check_keys(reader, root, keys, count, "section");
 }
 
 int evidence_parse(const char *name, const char *text, size_t length,

@@ -123,6 +123,19 @@ static json_t *facets_value(unsigned int facets)
 	return json_string(buf_text(&list));
 }
 
+/* null: the run is of no container. */
+static json_t *container_value(const struct evidence_run *run)
+{
+	json_t *object;
+
+	if (!run->container[CONTAINER_LAYER])
+		return json_null();
+	object = xchecked(json_object());
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		set(object, evidence_container_names[i], text_value(run->container[i]));
+	return object;
+}
+
 static json_t *run_value(const struct evidence_run *run)
 {
 	json_t *object = xchecked(json_object());
@@ -142,6 +155,7 @@ static json_t *run_value(const struct evidence_run *run)
 	set(object, "machine", text_value(run->machine));
 	set(object, "libc", text_value(run->libc));
 	set(object, "privileged", json_boolean(run->privileged));
+	set(object, "container", container_value(run));
 	set(object, "complete", json_boolean(evidence_run_complete(run)));
 	set(object, "losses", notes_value(run->losses, run->loss_count));
 	set(object, "limitations", notes_value(run->limitations, run->limitation_count));

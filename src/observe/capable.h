@@ -22,6 +22,7 @@ struct creds {
 /* Fills creds (releasing what it held); -1 with errno if the thread cannot be read. */
 int creds_read(pid_t tid, struct creds *creds);
 void creds_release(struct creds *creds);
+void creds_copy(struct creds *creds, const struct creds *from); /* releasing what it held */
 
 /* A call being judged: what the decoders found out about it. */
 struct call {

@@ -79,6 +79,20 @@ int creds_read(pid_t tid, struct creds *creds)
 	return 0;
 }
 
+void creds_copy(struct creds *creds, const struct creds *from)
+{
+	size_t size = from->group_count * sizeof(*from->groups);
+	gid_t *groups = NULL;
+
+	if (size) {
+		groups = xcalloc(1, size);
+		memcpy(groups, from->groups, size);
+	}
+	creds_release(creds);
+	*creds = *from;
+	creds->groups = groups;
+}
+
 void creds_release(struct creds *creds)
 {
 	free(creds->groups);

@@ -20,6 +20,7 @@ const struct fact_desc fact_descs[FACT_KINDS] = {
 	[FACT_MOUNT] = { "mounts",
 			 { "operation", "fstype", "options", "source", "target", "program" } },
 	[FACT_NAMESPACE] = { "namespaces", { "operation", "kinds", "program" } },
+	[FACT_RUNTIME] = { "runtime", { "abi", "name" } },
 };
 
 /* A fact that was given, by its bytes: kind and fields, each ended by a NUL. */
@@ -37,6 +38,7 @@ static unsigned int facet_of(enum fact_kind kind)
 	case FACT_ARGUMENT:
 	case FACT_SITE:
 	case FACT_EXEC:
+	case FACT_RUNTIME:
 		return 0;
 	case FACT_CAPABILITY:
 		return OBSERVE_CAPS;

@@ -284,8 +284,11 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
 		return 0;
 	}
 	struct thread *thread = enter_call(observer, event);
-	if (!observer->started)
+	if (!observer->started) {
+		if (observer->flags & OBSERVE_ADOPTED)
+			emit_fact(observer, FACT_RUNTIME, event->abi->name, thread->known->name);
 		return 0;
+	}
 	thread->guarded = observer->serves_files;
 	thread->own_root = !observer->root_moved;
 	if (observer->stacks && !thread->guarded)
@@ -463,20 +466,6 @@ static bool starts_user_namespace(const struct thread *thread)
 	return clone_flags(thread) & CLONE_NEWUSER;
 }
 
-static void creds_copy(struct thread *thread, const struct creds *creds)
-{
-	size_t size = creds->group_count * sizeof(*creds->groups);
-
-	creds_release(&thread->creds);
-	thread->creds = *creds;
-	thread->creds.groups = NULL;
-	if (size) {
-		thread->creds.groups = xcalloc(1, size);
-		memcpy(thread->creds.groups, creds->groups, size);
-	}
-	thread->creds_known = true;
-}
-
 static void on_fork(struct observer *observer, const struct event *event)
 {
 	struct process *creator;
@@ -498,8 +487,10 @@ static void on_fork(struct observer *observer, const struct event *event)
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
 	}
-	if (parent && parent->creds_known && !starts_user_namespace(parent))
-		creds_copy(child, &parent->creds);
+	if (parent && parent->creds_known && !starts_user_namespace(parent)) {
+		creds_copy(&child->creds, &parent->creds);
+		child->creds_known = true;
+	}
 }
 
 /* All threads of the process but the one that called execve are gone. */
@@ -567,7 +558,7 @@ static void on_exec(struct observer *observer, const struct event *event)
 	if (!observer->started) {
 		observer->started = true;
 		thread->process->program = program;
-		if (thread->in_call)
+		if (thread->in_call && !(observer->flags & OBSERVE_ADOPTED))
 			record_call(observer, thread, 0, NULL);
 		thread->creds_known = false;
 		exec_done(observer, thread, "", NULL);
@@ -651,6 +642,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->native = abi_of_machine(NULL);
 	observer->capless = !observer->privileged && holds_nothing();
 	observer->permission = permission_new();
+	observer->root_moved = flags & OBSERVE_ADOPTED;
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();
 	return observer;

@@ -41,6 +41,9 @@ struct engine_ops {
 };
 extern const struct engine_ops engine_ptrace, engine_notify;
 
+/* trace_adopt() of the notification engine; release() as after its start(). */
+int notify_adopt(struct trace *trace, int listener, const char *farewell, struct error *err);
+
 #define QUEUE_MAX 8
 
 struct trace {

@@ -28,6 +28,7 @@ struct ward {
 };
 
 struct wards {
+	_Atomic bool ended;  /* by guardian_end(), not by whittle's death */
 	_Atomic size_t used; /* slots ever used */
 	struct ward slots[WARDS_MAX];
 };
@@ -43,29 +44,36 @@ static void kill_ward(const struct ward *ward)
 		pidfd_send_signal(fd, SIGKILL, NULL, 0);
 }
 
-/* Kills the caller of a notification, which no id of can be given anew meanwhile. */
-static void kill_caller(void *request, size_t size)
+/*
+ * Kills the caller of a notification, which no id of can be given anew meanwhile. False if it has
+ * no id here: it is of a pid namespace that is not below this one.
+ */
+static bool kill_caller(int listener, void *request, size_t size)
 {
 	struct seccomp_notif *notif = request;
 
 	memset(request, 0, size);
-	if (ioctl(LISTENER, SECCOMP_IOCTL_NOTIF_RECV, request) == 0 && notif->pid)
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, request) < 0)
+		return true;
+	if (notif->pid)
 		kill((pid_t)notif->pid, SIGKILL); /* of a thread it is that of the process */
+	return notif->pid;
 }
 
-static void kill_all(const struct guardian *guardian)
+static void kill_all(const struct wards *wards, int fd)
 {
-	struct pollfd listener = { .fd = LISTENER, .events = POLLIN };
+	struct pollfd listener = { .fd = fd, .events = POLLIN };
 	union {
 		struct seccomp_notif notif;
 		unsigned char room[4096];
 	} request;
 
 	do {
-		for (size_t i = 0; i < atomic_load(&guardian->wards->used); i++)
-			kill_ward(&guardian->wards->slots[i]);
+		for (size_t i = 0; wards && i < atomic_load(&wards->used); i++)
+			kill_ward(&wards->slots[i]);
 		while (poll(&listener, 1, AGAIN) > 0 && (listener.revents & POLLIN))
-			kill_caller(&request, sizeof(request));
+			if (!kill_caller(fd, &request, sizeof(request)))
+				return;
 	} while (!(listener.revents & (POLLHUP | POLLERR | POLLNVAL)));
 }
 
@@ -84,20 +92,24 @@ guard(const struct guardian *guardian, int listener, int lifeline)
 	    high_lifeline = fcntl(lifeline, F_DUPFD, 3);
 	dup2(high_listener, LISTENER);
 	dup2(high_lifeline, LIFELINE);
-	closefrom(LIFELINE + 1);
+	closefrom(guardian->farewell ? STDERR_FILENO + 1 : LIFELINE + 1);
 	if (chdir("/") < 0)
 		_exit(EXIT_WHITTLE);
 	while (read(LIFELINE, &byte, 1) < 0 && errno == EINTR)
 		continue;
-	kill_all(guardian);
-	_exit(0);
+	kill_all(guardian->wards, LISTENER);
+	if (!guardian->farewell || atomic_load(&guardian->wards->ended))
+		_exit(0);
+	size_t length = strlen(guardian->farewell);
+	_exit(write(STDERR_FILENO, guardian->farewell, length) == (ssize_t)length ? 0
+										  : EXIT_WHITTLE);
 }
 
 /* ---- in whittle ---- */
 
-int guardian_init(struct guardian *guardian, struct error *err)
+int guardian_init(struct guardian *guardian, const char *farewell, struct error *err)
 {
-	*guardian = (struct guardian){ .lifeline = -1 };
+	*guardian = (struct guardian){ .lifeline = -1, .farewell = farewell };
 	void *wards = mmap(NULL, sizeof(struct wards), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (wards == MAP_FAILED)
@@ -152,8 +164,15 @@ void guardian_unwatch(struct guardian *guardian, size_t slot)
 	guardian->spare = slot;
 }
 
+void guardian_kill(int listener)
+{
+	kill_all(NULL, listener);
+}
+
 void guardian_end(struct guardian *guardian)
 {
+	if (guardian->wards)
+		atomic_store(&guardian->wards->ended, true);
 	auto_close(&guardian->lifeline);
 	guardian->lifeline = -1;
 	if (guardian->pid)

@@ -11,14 +11,15 @@
 struct wards;
 
 struct guardian {
-	pid_t pid;           /* a child of whittle; 0: there is none */
-	int lifeline;        /* a pipe that nobody writes to: it ends when whittle does */
-	struct wards *wards; /* shared with it */
-	size_t spare;        /* the free slot to take next; in it is the one behind */
+	pid_t pid;            /* a child of whittle; 0: there is none */
+	int lifeline;         /* a pipe that nobody writes to: it ends when whittle does */
+	struct wards *wards;  /* shared with it */
+	const char *farewell; /* a line for standard error if whittle died, or NULL; borrowed */
+	size_t spare;         /* the free slot to take next; in it is the one behind */
 };
 
 /* A guardian that guards nothing yet; guardian_end() frees it. */
-int guardian_init(struct guardian *guardian, struct error *err);
+int guardian_init(struct guardian *guardian, const char *farewell, struct error *err);
 
 /*
  * Starts its process, also anew after it was killed. It has a session of its own, and of whittle's
@@ -34,5 +35,8 @@ void guardian_unwatch(struct guardian *guardian, size_t slot);
 
 /* Has it kill what is left of the workload, and waits for that. */
 void guardian_end(struct guardian *guardian);
+
+/* Does the same here, where there is no guardian: kills what notifies until nothing is left. */
+void guardian_kill(int listener);
 
 #endif

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -205,8 +206,17 @@ static void foresee(struct trace *trace, struct process *process, const struct e
 	}
 	if (nr == calls->exit && entry->tid != entry->tgid)
 		notify->leaving = entry->tid;
-	notify->hide = nr == calls->prctl && asks_for_ours(trace, entry);
+	notify->hide = !notify->adopted && nr == calls->prctl && asks_for_ours(trace, entry);
 	foresee_filter(trace, calls, entry);
+}
+
+/* It waits for its answer, but there is no such process here: in another pid namespace, maybe. */
+static void note_unmet(struct trace *trace)
+{
+	struct event event = { .kind = EVENT_LOSS, .what = "unseen-process" };
+
+	if (is_valid(trace->notify))
+		trace_queue(trace, &event);
 }
 
 /* Queues the events of the notification that was received. */
@@ -217,13 +227,16 @@ static void handle(struct trace *trace)
 	struct event entry;
 
 	if (trace->killed) { /* it was not known when the others were */
-		kill(tid, SIGKILL);
+		if (tid > 0)
+			kill(tid, SIGKILL);
 		notify->pending = false; /* the call is not made any more */
 		return;
 	}
 	struct process *process = meet(trace, tid);
-	if (!process)
+	if (!process) {
+		note_unmet(trace);
 		return;
+	}
 	fill_entry(notify, process->tgid, &entry);
 	foresee(trace, process, &entry);
 	trace_queue(trace, &entry);
@@ -381,7 +394,7 @@ static int notify_next(struct trace *trace, struct event *ret_event, struct erro
 
 /* ---- start and end ---- */
 
-static int allocate(struct notify *notify, struct error *err)
+static int allocate(struct notify *notify, const char *farewell, struct error *err)
 {
 	struct seccomp_notif_sizes sizes;
 
@@ -398,7 +411,7 @@ static int allocate(struct notify *notify, struct error *err)
 	notify->deaths = epoll_create1(EPOLL_CLOEXEC);
 	if (notify->deaths < 0)
 		return fail(err, ERROR_SYSTEM, errno, "cannot watch processes");
-	return guardian_init(&notify->guardian, err);
+	return guardian_init(&notify->guardian, farewell, err);
 }
 
 static void note_numbers(struct notify *notify)
@@ -519,23 +532,30 @@ static int follow(struct trace *trace, const struct listener_plan *listener,
 	return run_to_image(trace, launch, plan, err);
 }
 
+static struct notify *notify_new(struct trace *trace)
+{
+	struct notify *notify = xcalloc(1, sizeof(*notify));
+
+	trace->notify = notify;
+	notify->listener = notify->deaths = notify->guardian.lifeline = notify->witness.socket = -1;
+	notify->pidfds_max = pidfds_max();
+	note_numbers(notify);
+	return notify;
+}
+
 static int notify_start(struct trace *trace, const char *path, char *const argv[],
 			struct error *err)
 {
-	struct notify *notify = xcalloc(1, sizeof(*notify));
+	struct notify *notify = notify_new(trace);
 	struct listener_plan listener;
 	struct launch_plan plan = {
 		.path = path, .argv = argv, .prepare = listener_install, .context = &listener
 	};
 	struct launch launch;
 
-	trace->notify = notify;
-	notify->listener = notify->deaths = notify->guardian.lifeline = notify->witness.socket = -1;
-	notify->pidfds_max = pidfds_max();
 	notify->filtered = trace->options->known_count > 0;
 	trace->filters = notify->filtered;
-	note_numbers(notify);
-	if (allocate(notify, err) < 0 || listener_plan(&listener, trace->options, err) < 0)
+	if (allocate(notify, NULL, err) < 0 || listener_plan(&listener, trace->options, err) < 0)
 		return -1;
 	int result = launch_fork(&launch, &plan, err);
 	if (result == 0) {
@@ -544,6 +564,47 @@ static int notify_start(struct trace *trace, const char *path, char *const argv[
 	}
 	listener_release(&listener);
 	return result;
+}
+
+/* Is it what seccomp(2) gives with SECCOMP_FILTER_FLAG_NEW_LISTENER (init_listener())? */
+static int check_listener(int fd, struct error *err)
+{
+	char link[32], target[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, target, sizeof(target) - 1);
+	if (length < 0)
+		return fail(err, ERROR_SYSTEM, errno, "cannot look at the listener");
+	target[length] = '\0';
+	if (strcmp(target, "anon_inode:seccomp notify") != 0)
+		return fail(err, ERROR_INPUT, 0, "a descriptor came that is no seccomp listener");
+	return 0;
+}
+
+void trace_refuse(int listener)
+{
+	AUTO_CLOSE int fd = listener;
+	struct error err;
+
+	if (check_listener(fd, &err) == 0)
+		guardian_kill(fd);
+}
+
+int notify_adopt(struct trace *trace, int listener, const char *farewell, struct error *err)
+{
+	AUTO_CLOSE int fd = listener;
+	struct notify *notify = notify_new(trace);
+
+	notify->adopted = true;
+	if (check_listener(fd, err) < 0)
+		return -1;
+	if (allocate(notify, farewell, err) < 0 || guardian_start(&notify->guardian, fd, err) < 0) {
+		guardian_kill(fd);
+		return -1;
+	}
+	ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	notify->listener = STEAL_FD(fd);
+	return 0;
 }
 
 /* The guardian ends what is left; a zombie that nobody waits for may keep it waiting. */

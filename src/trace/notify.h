@@ -27,6 +27,7 @@ struct notify {
 	bool hide;             /* the pending call is not made, and returns 0 */
 	bool own_no_new_privs; /* some thread of the workload set it itself */
 	bool filtered;         /* there are calls that the filter lets run unreported */
+	bool adopted;          /* the listener came from elsewhere: there is no main process */
 	bool hung_up;          /* no task uses the filter any more */
 	unsigned int received;
 	/* Numbers of an ABI's calls, by its place in abis[]; -1 if it has none. */

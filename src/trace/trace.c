@@ -83,6 +83,19 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 	return 0;
 }
 
+int trace_adopt(int listener, const char *farewell, struct trace **ret_trace, struct error *err)
+{
+	struct trace *trace = xcalloc(1, sizeof(*trace));
+
+	trace->engine = &engine_notify;
+	if (notify_adopt(trace, listener, farewell, err) < 0) {
+		trace_free(trace);
+		return -1;
+	}
+	*ret_trace = trace;
+	return 0;
+}
+
 /* Before the events that are still to be told: its thread may be gone behind them. */
 static bool next_asked(struct trace *trace, struct event *ret_event)
 {

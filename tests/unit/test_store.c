@@ -17,13 +17,17 @@
 /* One run, one fact; the refusals below change one place of it. */
 static const char good[] =
 	"{\n"
-	"\"schema\": \"whittle-evidence/2\",\n"
+	"\"schema\": \"whittle-evidence/3\",\n"
 	"\"runs\": [\n"
 	"{\"id\": \"00112233445566778899aabbccddeeff\", \"name\": \"run\", "
 	"\"command\": [\"/bin/a\", \"x\\\"y\", \"\\\\x0a\"], \"outcome\": {\"exited\": 0}, "
 	"\"expected\": true, \"engine\": \"ptrace\", \"filter\": \"learned+known\", "
 	"\"facets\": \"seccomp,paths\", \"kernel\": \"6.1.0\", "
 	"\"machine\": \"x86_64\", \"libc\": \"glibc 2.36\", \"privileged\": false, "
+	"\"container\": {\"layer\": \"exec\", \"id\": \"c1\", \"name\": \"web\", \"image\": "
+	"\"a:1\", "
+	"\"digest\": \"\", \"runtime\": \"runc\", \"version\": \"1.1.5\", \"unseen\": "
+	"\"#,write\"}, "
 	"\"complete\": true, \"losses\": {}, \"limitations\": {\"set-id-ignored\": 2}}\n"
 	"],\n"
 	"\"programs\": [\n"
@@ -43,7 +47,8 @@ static const char good[] =
 	"\"signals\": [],\n"
 	"\"ptraces\": [],\n"
 	"\"mounts\": [],\n"
-	"\"namespaces\": []\n"
+	"\"namespaces\": [],\n"
+	"\"runtime\": []\n"
 	"}\n";
 
 static struct evidence *parse(const char *text, size_t length)
@@ -110,7 +115,7 @@ static void test_version_1(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(facts[0]->fact.field[PROGRAM_ATTRIBUTION], "complete");
 	AUTO_FREE char *text = print(evidence);
-	assert_non_null(strstr(text, "\"whittle-evidence/2\""));
+	assert_non_null(strstr(text, "\"whittle-evidence/3\""));
 	assert_non_null(strstr(text, "\"filter\": \"none\", "
 				     "\"facets\": \"seccomp,caps,paths,stat\""));
 	assert_non_null(strstr(text, "\"attribution\": \"complete\", \"counts\": [1]"));
@@ -256,25 +261,26 @@ static void assert_refused(const char *text, size_t length, const char *message)
 }
 
 static const struct refusal schema_refusals[] = {
-	{ "evidence/2", "evidence/3", "whittle-evidence/3: made by a newer whittle; upgrade" },
-	{ "evidence/2", "evidence/99999999999999999999",
+	{ "evidence/3", "evidence/4", "whittle-evidence/4: made by a newer whittle; upgrade" },
+	{ "evidence/3", "evidence/99999999999999999999",
 	  "whittle-evidence/99999999999999999999: made by a newer whittle; upgrade" },
-	{ "evidence/2", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
-	{ "evidence/2", "evidence/", "schema \"whittle-evidence/\" is not" },
-	{ "evidence/2", "evidence/2x", "schema \"whittle-evidence/2x\" is not" },
-	{ "evidence/2", "evidence/0", "schema \"whittle-evidence/0\" is not" },
-	{ "evidence/2", "evidence/1", "runs[0]: unknown field \"filter\"" },
-	{ "evidence/2", "evidence/02", "schema \"whittle-evidence/02\" is not" },
-	{ "evidence/2", "policy/1", "schema \"whittle-policy/1\" is not" },
-	{ "\"whittle-evidence/2\"", "1", "field \"schema\" must not be a number" },
+	{ "evidence/3", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
+	{ "evidence/3", "evidence/", "schema \"whittle-evidence/\" is not" },
+	{ "evidence/3", "evidence/3x", "schema \"whittle-evidence/3x\" is not" },
+	{ "evidence/3", "evidence/0", "schema \"whittle-evidence/0\" is not" },
+	{ "evidence/3", "evidence/1", "unknown section \"runtime\"" },
+	{ "evidence/3", "evidence/2", "unknown section \"runtime\"" },
+	{ "evidence/3", "evidence/02", "schema \"whittle-evidence/02\" is not" },
+	{ "evidence/3", "policy/1", "schema \"whittle-policy/1\" is not" },
+	{ "\"whittle-evidence/3\"", "1", "field \"schema\" must not be a number" },
 	{ "\"schema\"", "\"scheme\"", "this is not evidence: it names no schema" },
 	{ "\"syscalls\": [],\n", "", "field \"syscalls\" is missing" },
 	{ "\"runs\": [\n", "\"runs\": {}, \"more\": [\n", "unknown section \"more\"" },
 	{ "\"syscalls\": []", "\"syscalls\": {}", "field \"syscalls\" must not be an object" },
 	{ "\"syscalls\": []", "\"syscalls\": [], \"syscalls\": []", "line " },
-	{ "\"namespaces\": []\n}", "\"namespaces\": []\n",
-	  "line 23, column 0: '}' expected near end of file" },
-	{ "\"namespaces\": []\n}", "\"namespaces\": []\n}x", "line 22, column 2: end of file" },
+	{ "\"runtime\": []\n}", "\"runtime\": []\n",
+	  "line 24, column 0: '}' expected near end of file" },
+	{ "\"runtime\": []\n}", "\"runtime\": []\n}x", "line 23, column 2: end of file" },
 	{ "\"/bin/a\"", "\"/bin/\\u0000\"", "line 4, column " },
 	{ "\"/bin/a\"", "\"/bin/\xff\"", "line 4, column " },
 	{ "\"/bin/a\"", "\"/bin/\n\"", "line 4, column " },
@@ -307,6 +313,10 @@ static const struct refusal run_refusals[] = {
 	{ "\"seccomp,paths\"", "\"paths\"", "runs[0]: field \"facets\" should read" },
 	{ "\"seccomp,paths\"", "\"seccomp,stat\"",
 	  "runs[0]: field \"facets\" should read \"seccomp,paths,stat\"" },
+	{ "\"layer\": \"exec\"", "\"layer\": \"\"", "runs[0]: field \"layer\" is neither" },
+	{ "\"layer\": \"exec\", ", "", "runs[0]: field \"layer\" is missing" },
+	{ "\"layer\": ", "\"pid\": 1, \"layer\": ", "runs[0]: unknown field \"pid\"" },
+	{ "\"container\": {", "\"contained\": {", "runs[0]: unknown field \"contained\"" },
 	{ "\"complete\": true", "\"complete\": false", "runs[0]: field \"complete\" contradicts" },
 	{ "\"expected\": true", "\"expected\": false", "runs[0]: field \"complete\" contradicts" },
 	{ "\"losses\": {}", "\"losses\": {\"event-lost\": 1}",
@@ -470,14 +480,14 @@ static void test_deep_nesting(void **state)
 
 static void test_newer_has_hint(void **state)
 {
-	static const char text[] = "{\"schema\": \"whittle-evidence/3\", \"other\": 1}";
+	static const char text[] = "{\"schema\": \"whittle-evidence/4\", \"other\": 1}";
 	struct evidence *evidence = NULL;
 	struct error err = { 0 };
 
 	(void)state;
 	assert_int_equal(evidence_parse("e", text, strlen(text), &evidence, &err), -1);
-	assert_string_equal(err.text, "e: whittle-evidence/3: made by a newer whittle; upgrade");
-	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/2");
+	assert_string_equal(err.text, "e: whittle-evidence/4: made by a newer whittle; upgrade");
+	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/3");
 }
 
 static void test_save_and_load(void **state)

@@ -1,0 +1,290 @@
+/*
+ * The process that records one container. It looks at the container from within its user namespace:
+ * ids and capabilities are then those that the container itself has, and its rights no more than
+ * the container's root has over it.
+ */
+#include <cli/adopt.h>
+#include <cli/cli.h>
+#include <cli/handover.h>
+#include <cli/signals.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <whittle/file.h>
+#include <whittle/proc.h>
+
+enum {
+	ARGUMENTS_MAX = 1 << 20, /* bytes of a command that are read */
+	REAP_TRIES = 100         /* for the runtime to wait for the process, 20 ms each */
+};
+
+struct adopted {
+	const struct record_options *options;
+	struct run_target to;
+	struct container_state state;
+	struct trace *trace;
+	struct observer *observer;
+	int channel; /* to the agent */
+	int pidfd;   /* of the container's process; -1: it is not known */
+	pid_t agent;
+	bool told_listening, told_end;
+	bool begun;   /* an image of the container's own runs */
+	bool leaving; /* the process called exit_group(2), with: */
+	int status;
+};
+
+/* ---- where it looks from ---- */
+
+/* No capability that was held outside is left then, and no file of the host's is opened later. */
+static int enter_user_namespace(pid_t pid, struct error *err)
+{
+	struct stat own, its;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/user", pid);
+	AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (stat("/proc/self/ns/user", &own) < 0)
+		return 0; /* a kernel without user namespaces */
+	if (fd < 0 || fstat(fd, &its) < 0)
+		return fail(err, ERROR_SYSTEM, errno, "cannot look at process %d of a container",
+			    pid);
+	if (own.st_dev == its.st_dev && own.st_ino == its.st_ino)
+		return 0;
+	/* What runs in there must not take hold of whittle, which may have the host's ids. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (setns(fd, CLONE_NEWUSER) < 0)
+		return fail(err, ERROR_SYSTEM, errno,
+			    "cannot enter the user namespace of a container");
+	return 0;
+}
+
+/* ---- the run ---- */
+
+static void tell(const struct adopted *adopted, enum adopt_word word)
+{
+	struct adopt_message message = { .word = word };
+
+	message.exec = strcmp(adopted->state.field[CONTAINER_LAYER], "exec") == 0;
+	snprintf(message.label, sizeof(message.label), "%s", adopted->state.label);
+	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* The arguments of the first image, as execve(2) left them. */
+static void note_command(struct adopted *adopted, pid_t tgid)
+{
+	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
+	char name[32], *text = NULL;
+	AUTO_FREE char **argv = NULL;
+	size_t length, count = 0;
+	struct error err;
+
+	snprintf(name, sizeof(name), "/proc/%d/cmdline", tgid);
+	if (file_read(AT_FDCWD, name, ARGUMENTS_MAX, &text, &length, &err) < 0)
+		return;
+	argv = xcalloc(length + 2, sizeof(*argv));
+	for (size_t at = 0; at < length; at += strlen(text + at) + 1)
+		argv[count++] = text + at;
+	for (size_t i = 0; run->command && run->command[i]; i++)
+		free(run->command[i]);
+	free(run->command);
+	if (!adopted->options->argv && count > 1)
+		argv[1] = NULL;
+	run->command = secrets_mask(argv);
+	free(text);
+}
+
+static void note_entry(struct adopted *adopted, const struct event *event)
+{
+	if (event->tgid != adopted->state.pid || !event->abi ||
+	    (int64_t)event->nr != abi_syscall_number(event->abi, "exit_group"))
+		return;
+	adopted->leaving = true;
+	adopted->status = (int)(event->args[0] & 0xff);
+}
+
+/* What the agent wants, and what it wants to know. */
+static void check_channel(struct adopted *adopted)
+{
+	char byte;
+
+	if (!adopted->told_listening && observer_listening(adopted->observer)) {
+		adopted->told_listening = true;
+		tell(adopted, ADOPT_LISTENING);
+	}
+	if (!adopted->told_end && recv(adopted->channel, &byte, 1, MSG_DONTWAIT) >= 0) {
+		adopted->told_end = true;
+		trace_kill(adopted->trace);
+	}
+}
+
+static void handle(struct adopted *adopted, const struct event *event)
+{
+	if (event->kind == EVENT_ENTRY)
+		note_entry(adopted, event);
+	if (event->kind != EVENT_TICK && event->kind != EVENT_CHILD)
+		observe(adopted->observer, event);
+	if (event->kind == EVENT_EXEC && !adopted->begun) {
+		adopted->begun = true;
+		note_command(adopted, event->tgid);
+	}
+	if (signals_ticked() || event->kind == EVENT_TICK)
+		check_channel(adopted);
+}
+
+/* ---- its end ---- */
+
+/* As waitpid(2) gives it to the runtime, if the kernel tells others too; false if it does not. */
+static bool wait_status(const struct adopted *adopted, int *ret_status)
+{
+	static const struct timespec soon = { .tv_nsec = 20000000 };
+
+	for (int i = 0; i < REAP_TRIES; i++) {
+		int got = pidfd_exit_status(adopted->pidfd, ret_status);
+
+		if (got != 0)
+			return got > 0;
+		nanosleep(&soon, NULL);
+	}
+	return false;
+}
+
+static bool ends_a_run(int signal)
+{
+	return signal == SIGINT || signal == SIGTERM || signal == SIGQUIT || signal == SIGKILL;
+}
+
+/* A container that is stopped dies of the runtime's signal: that is how it is to end. */
+static void judge(struct adopted *adopted)
+{
+	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
+	int status = adopted->status << 8;
+	bool known = wait_status(adopted, &status) || adopted->leaving;
+
+	run->outcome = !known ? OUTCOME_UNKNOWN : OUTCOME_EXITED;
+	run->status = known ? WEXITSTATUS(status) : 0;
+	run->expected = run->status == adopted->options->expect || !known;
+	if (known && WIFSIGNALED(status)) {
+		bool stopped = ends_a_run(WTERMSIG(status));
+
+		run->outcome = stopped ? OUTCOME_STOPPED : OUTCOME_SIGNALED;
+		run->status = WTERMSIG(status);
+		run->expected = stopped;
+	}
+	run->expected &= adopted->begun; /* the runtime could not start it */
+	if (!known)
+		evidence_add_limitation(adopted->to.evidence, adopted->to.run, "unknown-outcome");
+}
+
+static int save(const struct evidence *evidence, int out, struct error *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+
+	evidence_print((struct evidence *)evidence, &text);
+	for (size_t at = 0; at < text.length;) {
+		ssize_t wrote = write(out, text.data + at, text.length - at);
+
+		if (wrote < 0 && errno != EINTR)
+			return fail(err, ERROR_SYSTEM, errno, "cannot keep a container's evidence");
+		at += wrote > 0 ? (size_t)wrote : 0;
+	}
+	return 0;
+}
+
+/* ---- its life ---- */
+
+static void begin_run(struct adopted *adopted)
+{
+	char *no_command[] = { NULL };
+
+	adopted->to.run = evidence_begin_run(adopted->to.evidence, adopted->options->run);
+	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
+	run_describe(adopted->options, no_command, run);
+	run->engine = xstrdup("notify");
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		run->container[i] = xstrdup(adopted->state.field[i]);
+}
+
+static int follow(struct adopted *adopted, int listener, struct error *err)
+{
+	AUTO_FREE char *farewell = xasprintf(
+		"whittle: the agent is gone: container %s was ended, since its calls would have "
+		"failed\n",
+		adopted->state.label);
+	struct fact_sink sink = run_sink(&adopted->to);
+	struct event event;
+	int more;
+
+	begin_run(adopted);
+	adopted->observer =
+		observer_new(&sink, adopted->options->facets | OBSERVE_ADOPTED |
+					    (adopted->options->stacks ? OBSERVE_STACKS : 0));
+	if (trace_adopt(listener, farewell, &adopted->trace, err) < 0) {
+		observer_free(adopted->observer);
+		return -1;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != adopted->agent) /* it died before that */
+		kill(getpid(), SIGKILL);
+	tell(adopted, ADOPT_STARTED);
+	signals_catch();
+	while ((more = trace_next(adopted->trace, &event, err)) > 0)
+		handle(adopted, &event);
+	if (more < 0)
+		evidence_add_loss(adopted->to.evidence, adopted->to.run, "engine-failed");
+	observer_free(adopted->observer);
+	trace_free(adopted->trace);
+	judge(adopted);
+	return more;
+}
+
+static int record(struct adopted *adopted, int listener, int out)
+{
+	struct error err = { .kind = ERROR_NONE };
+	int result = -1;
+
+	adopted->pidfd = pidfd_open(adopted->state.pid, 0);
+	adopted->to.evidence = evidence_new();
+	if (enter_user_namespace(adopted->state.pid, &err) == 0)
+		result = follow(adopted, listener, &err);
+	else
+		trace_refuse(listener);
+	if (result < 0)
+		report_error(&err);
+	if (adopted->trace && save(adopted->to.evidence, out, &err) < 0) {
+		report_error(&err);
+		result = -1;
+	}
+	evidence_free(adopted->to.evidence);
+	auto_close(&adopted->pidfd);
+	return result;
+}
+
+int adopt_run(const struct record_options *options, int connection, int channel, int out)
+{
+	struct adopted adopted = { .options = options, .channel = channel, .agent = getppid() };
+	struct error err = { .kind = ERROR_NONE };
+	int listener;
+
+	signal(SIGPIPE, SIG_IGN);
+	int result = handover_receive(connection, &adopted.state, &listener, &err);
+	close(connection);
+	if (result < 0) {
+		report_error(&err);
+		if (listener >= 0)
+			trace_refuse(listener);
+		return EXIT_WHITTLE;
+	}
+	result = record(&adopted, listener, out);
+	container_state_release(&adopted.state);
+	return result < 0 ? EXIT_WHITTLE : 0;
+}

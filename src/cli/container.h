@@ -1,0 +1,41 @@
+/*
+ * What a container's runtime tells the agent of a container: the ContainerProcessState of the OCI
+ * runtime specification (config-linux.md, "The Container Process State"), as JSON that may come
+ * from anybody who can connect.
+ *
+ * In its "metadata" (linux.seccomp.listenerMetadata of config.json) whoever wrote the filter may
+ * tell whittle more: "whittle:KEY=VALUE;KEY=VALUE...". What begins otherwise is not for whittle.
+ *   unseen=NAME,...  calls that the filter lets run unreported, since the runtime refuses to have
+ *                    them notified (runc: write); "#" stands for calls without a name in libseccomp
+ *   runtime=NAME     runc, crun
+ *   version=TEXT     of the runtime
+ *   name=TEXT image=TEXT digest=TEXT   of the container and its image, as the engine calls them
+ */
+#ifndef CLI_CONTAINER_H
+#define CLI_CONTAINER_H
+
+#include <whittle/evidence.h>
+
+/* Bytes of a state, and descriptors that may come with it: more is refused. */
+enum { STATE_MAX = 1 << 20, STATE_FDS_MAX = 16 };
+
+struct container_state {
+	char *field[CONTAINER_FIELDS]; /* evidence text, never NULL; owned */
+	char *label;     /* of the container: its name, else its id, as a file name; owned */
+	pid_t pid;       /* of the process, as the runtime numbers it */
+	size_t listener; /* which of the descriptors is seccomp's */
+};
+
+/* Is the text whole, as far as it came? Feed it piece by piece to a scan that began as { 0 }. */
+struct state_scan {
+	unsigned long depth;
+	bool string, escape, whole;
+};
+void state_scan(struct state_scan *scan, const char *text, size_t length);
+
+/* Reads a state. *ret_state is released by container_state_release(). */
+int container_state_parse(const char *text, size_t length, struct container_state *ret_state,
+			  struct error *err);
+void container_state_release(struct container_state *state);
+
+#endif
