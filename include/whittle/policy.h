@@ -16,6 +16,7 @@ struct policy_options {
 	const char *attach;            /* evidence text: the executable to attach to, or NULL */
 	const char *seccomp;           /* the filter's file, as a target names it; NULL: its own */
 	bool apparmor;                 /* container targets name the AppArmor profile */
+	bool spo_beta;                 /* resources as the operator had them before its v1 */
 };
 
 /* Reasons: sorted unique lines of evidence text. */

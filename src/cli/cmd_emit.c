@@ -138,7 +138,8 @@ enum {
 	OPTION_ATTACH,
 	OPTION_INCOMPLETE,
 	OPTION_SECCOMP,
-	OPTION_APPARMOR
+	OPTION_APPARMOR,
+	OPTION_SPO_API
 };
 
 static const struct option long_options[] = {
@@ -149,10 +150,12 @@ static const struct option long_options[] = {
 	{ "allow-incomplete", no_argument, NULL, OPTION_INCOMPLETE },
 	{ "seccomp", required_argument, NULL, OPTION_SECCOMP },
 	{ "apparmor", no_argument, NULL, OPTION_APPARMOR },
+	{ "spo-api", required_argument, NULL, OPTION_SPO_API },
 	COMMON_OPTIONS,
 };
 
-static void take_option(int option, struct emit_options *options)
+/* 0, or the exit status of a mistake. */
+static int take_option(int option, struct emit_options *options)
 {
 	if (option == 'o')
 		options->output = optarg;
@@ -170,6 +173,11 @@ static void take_option(int option, struct emit_options *options)
 		options->policy.seccomp = optarg;
 	else if (option == OPTION_APPARMOR)
 		options->policy.apparmor = true;
+	else if (option == OPTION_SPO_API && strcmp(optarg, "v1beta1") == 0)
+		options->policy.spo_beta = true;
+	else if (option == OPTION_SPO_API && strcmp(optarg, "v1") != 0)
+		return usage_error("emit", "--spo-api takes v1 or v1beta1, not '%s'", optarg);
+	return 0;
 }
 
 /*
@@ -183,7 +191,9 @@ static int parse(int argc, char **argv, struct emit_options *options)
 	while ((option = next_option("emit", argc, argv, COMMON_LETTERS, long_options)) != -1) {
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
-		take_option(option, options);
+		int status = take_option(option, options);
+		if (status)
+			return status;
 	}
 	const char *target = optind < argc ? argv[optind++] : NULL;
 	options->target = target ? target_by_name(target) : NULL;

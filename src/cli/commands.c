@@ -47,6 +47,7 @@ static const struct command commands[] = {
 	  "write it\n"
 	  "                         there (seccomp.json beside the evidence)\n"
 	  "      --apparmor         name the AppArmor profile too: it must be loaded there\n"
+	  "      --spo-api VERSION  of spo: v1, or v1beta1 for operators before 1.0 (v1)\n"
 	  "      --allow-incomplete render also what failed or lost something\n\n"
 	  "Exit status: 0, or 2 if it could not be done.\n" },
 	{ "merge", cmd_merge, "-o FILE EVIDENCE...",

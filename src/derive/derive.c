@@ -234,6 +234,7 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
 	policy->options.seccomp = options->seccomp ? xstrdup(options->seccomp) : NULL;
 	policy->options.apparmor = options->apparmor;
+	policy->options.spo_beta = options->spo_beta;
 	derive_completeness(evidence, policy);
 	derive_facets(evidence, policy);
 	derive_programs(evidence, policy);

@@ -25,6 +25,8 @@ const struct target targets[] = {
 	{ "podman", NULL, "options for podman run", TARGET_WORDS, RUN_FACETS, emit_flags },
 	{ "policy", "policy.json", "the derived rules with their reasons", 0, 0, emit_policy },
 	{ "quadlet", NULL, "drop-in for a Podman .container unit", 0, RUN_FACETS, emit_quadlet },
+	{ "spo", NULL, "SeccompProfile and AppArmorProfile of the security-profiles-operator", 0,
+	  FACET_SECCOMP, emit_spo },
 	{ "systemd", NULL, "drop-in for a systemd service", 0, RUN_FACETS, emit_systemd },
 	{ .name = NULL },
 };

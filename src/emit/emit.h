@@ -15,6 +15,7 @@ int emit_flags(const struct policy *policy, struct buf *out, struct error *err);
 int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err);
 int emit_compose(const struct policy *policy, struct buf *out, struct error *err);
 int emit_kubernetes(const struct policy *policy, struct buf *out, struct error *err);
+int emit_spo(const struct policy *policy, struct buf *out, struct error *err);
 int emit_systemd(const struct policy *policy, struct buf *out, struct error *err);
 
 /* Appends text as a JSON string with its quotes; text is UTF-8. */

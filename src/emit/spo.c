@@ -1,0 +1,343 @@
+/*
+ * Resources of the security-profiles-operator: a SeccompProfile, and an AppArmorProfile as far as
+ * its abstract form goes (deploy/base-crds of kubernetes-sigs/security-profiles-operator). What the
+ * forms cannot say is counted in comments, never left out in silence.
+ */
+#include <emit/emit.h>
+
+#include <string.h>
+#include <whittle/escape.h>
+
+#define GROUP "security-profiles-operator.x-k8s.io/"
+
+/*
+ * The form has no defaultErrnoRet: what is not allowed answers EPERM. These calls are told to be
+ * missing, as whittle's other forms tell of all.
+ */
+static const struct fallback {
+	const char *name, *source;
+} fallbacks[] = {
+#include <fallback.inc>
+};
+enum { ERRNO_ENOSYS = 38 };
+
+/* Version 1.0 of the operator has v1 of both, and serves the older ones for a while. */
+static const struct kind {
+	const char *name, *version, *before;
+} seccomp_profile = { "SeccompProfile", GROUP "v1", GROUP "v1beta1" },
+  apparmor_profile = { "AppArmorProfile", GROUP "v1", GROUP "v1alpha1" };
+
+static void begin_object(struct yaml *yaml, const struct policy *policy, const struct kind *kind,
+			 const char *label)
+{
+	yaml_begin_document(yaml);
+	yaml_begin_map(yaml);
+	yaml_pair(yaml, "apiVersion", policy->options.spo_beta ? kind->before : kind->version);
+	yaml_pair(yaml, "kind", kind->name);
+	yaml_word(yaml, "metadata");
+	yaml_begin_map(yaml);
+	yaml_pair_text(yaml, "name", label);
+	yaml_end_map(yaml);
+	yaml_word(yaml, "spec");
+	yaml_begin_map(yaml);
+}
+
+static void end_object(struct yaml *yaml)
+{
+	yaml_end_map(yaml);
+	yaml_end_map(yaml);
+	yaml_end_document(yaml);
+}
+
+/* ---- SeccompProfile ---- */
+
+static bool is_named(const struct seccomp_rule *rule)
+{
+	return rule->name[0] != '#';
+}
+
+static bool is_allowed(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (strcmp(policy->seccomp[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void add_allowed(const struct policy *policy, struct yaml *yaml)
+{
+	yaml_begin_map(yaml);
+	yaml_pair(yaml, "action", "SCMP_ACT_ALLOW");
+	yaml_word(yaml, "names");
+	yaml_begin_list(yaml);
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (is_named(&policy->seccomp[i]))
+			yaml_word(yaml, policy->seccomp[i].name);
+	yaml_end_list(yaml);
+	yaml_end_map(yaml);
+}
+
+static void add_missing(const struct policy *policy, struct yaml *yaml)
+{
+	AUTO_FREE char *number = xasprintf("%d", ERRNO_ENOSYS);
+
+	yaml_begin_map(yaml);
+	yaml_pair(yaml, "action", "SCMP_ACT_ERRNO");
+	yaml_pair(yaml, "errnoRet", number);
+	yaml_word(yaml, "names");
+	yaml_begin_list(yaml);
+	for (size_t i = 0; i < ARRAY_SIZE(fallbacks); i++)
+		if (!is_allowed(policy, fallbacks[i].name))
+			yaml_word(yaml, fallbacks[i].name);
+	yaml_end_list(yaml);
+	yaml_end_map(yaml);
+}
+
+/* The form's lists of names are sets of at least one. */
+static bool lacks_fallback(const struct policy *policy)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fallbacks); i++)
+		if (!is_allowed(policy, fallbacks[i].name))
+			return true;
+	return false;
+}
+
+static bool allows_some(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (is_named(&policy->seccomp[i]))
+			return true;
+	return false;
+}
+
+static void add_seccomp(const struct policy *policy, const char *label, struct yaml *yaml)
+{
+	begin_object(yaml, policy, &seccomp_profile, label);
+	yaml_word(yaml, "architectures");
+	yaml_begin_list(yaml);
+	for (size_t i = 0; i < policy->abi_count; i++)
+		yaml_word(yaml, policy->abis[i]->oci);
+	yaml_end_list(yaml);
+	yaml_pair(yaml, "defaultAction", "SCMP_ACT_ERRNO");
+	yaml_word(yaml, "syscalls");
+	yaml_begin_list(yaml);
+	if (allows_some(policy))
+		add_allowed(policy, yaml);
+	if (lacks_fallback(policy))
+		add_missing(policy, yaml);
+	yaml_end_list(yaml);
+	end_object(yaml);
+}
+
+/* ---- AppArmorProfile ---- */
+
+/*
+ * The operator puts names into the rules of its template as they are: only those that AppArmor
+ * takes bare may be there.
+ */
+static char *bare_name(const struct apparmor_rule *rule)
+{
+	AUTO_BUF struct buf name = BUF_INIT;
+
+	escape_apparmor(&name, rule->name);
+	return buf_text(&name)[0] == '"' ? NULL : buf_steal(&name);
+}
+
+static bool has_any(const struct apparmor_rule *rule, const char *letters)
+{
+	return strpbrk(rule->perms, letters) != NULL;
+}
+
+static bool is_executable(const struct apparmor_rule *rule)
+{
+	return has_any(rule, "x");
+}
+
+static bool is_library(const struct apparmor_rule *rule)
+{
+	return has_any(rule, "m") && !has_any(rule, "x");
+}
+
+static bool is_read_only(const struct apparmor_rule *rule)
+{
+	return has_any(rule, "r") && !has_any(rule, "wamx");
+}
+
+static bool is_write_only(const struct apparmor_rule *rule)
+{
+	return has_any(rule, "wa") && !has_any(rule, "rx");
+}
+
+static bool is_read_write(const struct apparmor_rule *rule)
+{
+	return has_any(rule, "wa") && has_any(rule, "r") && !has_any(rule, "x");
+}
+
+static const struct file_list {
+	const char *section, *key; /* rows of one section stand together */
+	bool (*takes)(const struct apparmor_rule *rule);
+} file_lists[] = {
+	{ "executable", "allowedExecutables", is_executable },
+	{ "executable", "allowedLibraries", is_library },
+	{ "filesystem", "readOnlyPaths", is_read_only },
+	{ "filesystem", "readWritePaths", is_read_write },
+	{ "filesystem", "writeOnlyPaths", is_write_only },
+};
+
+/* Files in a list, with its heading before the first: *section is the one that is open. */
+static void add_files(const struct policy *policy, const struct file_list *list,
+		      const char **section, struct yaml *yaml)
+{
+	const char *last = "";
+	bool some = false;
+
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		const struct apparmor_rule *rule = &policy->apparmor[i];
+		AUTO_FREE char *name = rule->class == APPARMOR_FILE ? bare_name(rule) : NULL;
+
+		if (!name || !list->takes(rule) || strcmp(rule->name, last) == 0)
+			continue;
+		last = rule->name; /* sorted: the same with and without owner are neighbours */
+		if (*section && strcmp(*section, list->section) != 0)
+			yaml_end_map(yaml);
+		if (!*section || strcmp(*section, list->section) != 0) {
+			yaml_word(yaml, list->section);
+			yaml_begin_map(yaml);
+			*section = list->section;
+		}
+		if (!some) {
+			yaml_word(yaml, list->key);
+			yaml_begin_list(yaml);
+			some = true;
+		}
+		yaml_text(yaml, name);
+	}
+	if (some)
+		yaml_end_list(yaml);
+}
+
+static bool uses_socket(const struct policy *policy, const char *type)
+{
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		const struct apparmor_rule *rule = &policy->apparmor[i];
+
+		if (rule->class == APPARMOR_NETWORK && strncmp(rule->name, "inet", 4) == 0 &&
+		    strcmp(rule->target, type) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_network(const struct policy *policy, struct yaml *yaml)
+{
+	bool tcp = uses_socket(policy, "stream"), udp = uses_socket(policy, "dgram");
+	bool raw = uses_socket(policy, "raw");
+
+	if (!tcp && !udp && !raw)
+		return;
+	yaml_word(yaml, "network");
+	yaml_begin_map(yaml);
+	if (tcp || udp) {
+		yaml_word(yaml, "allowedProtocols");
+		yaml_begin_map(yaml);
+		yaml_pair(yaml, "allowTcp", tcp ? "true" : "false");
+		yaml_pair(yaml, "allowUdp", udp ? "true" : "false");
+		yaml_end_map(yaml);
+	}
+	yaml_pair(yaml, "allowRaw", raw ? "true" : "false");
+	yaml_end_map(yaml);
+}
+
+static void add_capabilities(const struct policy *policy, struct yaml *yaml)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		if (policy->apparmor[i].class != APPARMOR_CAPABILITY)
+			continue;
+		if (!some) {
+			yaml_word(yaml, "capability");
+			yaml_begin_map(yaml);
+			yaml_word(yaml, "allowedCapabilities");
+			yaml_begin_list(yaml);
+			some = true;
+		}
+		yaml_text(yaml, policy->apparmor[i].name);
+	}
+	if (!some)
+		return;
+	yaml_end_list(yaml);
+	yaml_end_map(yaml);
+}
+
+static void add_apparmor(const struct policy *policy, const char *label, struct yaml *yaml)
+{
+	const char *section = NULL;
+
+	begin_object(yaml, policy, &apparmor_profile, label);
+	yaml_word(yaml, "abstract");
+	yaml_begin_map(yaml);
+	add_capabilities(policy, yaml);
+	for (size_t i = 0; i < ARRAY_SIZE(file_lists); i++)
+		add_files(policy, &file_lists[i], &section, yaml);
+	if (section)
+		yaml_end_map(yaml);
+	add_network(policy, yaml);
+	yaml_end_map(yaml);
+	end_object(yaml);
+}
+
+/* Is the whole rule, but for its owner, in the form? */
+static bool is_said(const struct apparmor_rule *rule)
+{
+	switch (rule->class) {
+	case APPARMOR_CAPABILITY:
+		return true;
+	case APPARMOR_NETWORK:
+		return strncmp(rule->name, "inet", 4) == 0 &&
+		       (strcmp(rule->target, "stream") == 0 || strcmp(rule->target, "dgram") == 0 ||
+			strcmp(rule->target, "raw") == 0);
+	case APPARMOR_FILE: {
+		AUTO_FREE char *name = bare_name(rule);
+
+		return name && !has_any(rule, "kl");
+	}
+	default:
+		return false;
+	}
+}
+
+static void add_comments(const struct policy *policy, const char *label, struct buf *out)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < policy->apparmor_count; i++)
+		left += !is_said(&policy->apparmor[i]);
+	buf_adds(out, "# Made by whittle, for the security-profiles-operator.\n");
+	emit_warnings(policy, "# ", out);
+	buf_addf(out, "# seccompProfile: {type: Localhost, localhostProfile: operator/%s.json}\n",
+		 label);
+	buf_adds(out, "# Calls that are not named answer EPERM: the form has no other default.\n");
+	if (left)
+		buf_addf(out,
+			 "# AppArmorProfile: %zu rules or parts of them are not in it, since its "
+			 "form has no links, locks, unix\n# sockets, signals, ptrace, mounts, nor "
+			 "names that need quotes: `whittle emit apparmor` has them all.\n",
+			 left);
+}
+
+int emit_spo(const struct policy *policy, struct buf *out, struct error *err)
+{
+	AUTO_BUF struct buf label = BUF_INIT;
+
+	if (!policy->abi_count)
+		return fail(err, ERROR_INPUT, 0, "the evidence names no ABI that whittle knows");
+	emit_label(policy, &label);
+	add_comments(policy, buf_text(&label), out);
+	struct yaml *yaml = yaml_open(out);
+
+	add_seccomp(policy, buf_text(&label), yaml);
+	if (policy->facets & FACET_PATHS)
+		add_apparmor(policy, buf_text(&label), yaml);
+	return yaml_close(yaml, err);
+}
