@@ -154,8 +154,8 @@ static const struct option long_options[] = {
 	COMMON_OPTIONS,
 };
 
-/* 0, or the exit status of a mistake. */
-static int take_option(int option, struct emit_options *options)
+/* False if it was a mistake, which is said. */
+static bool take_option(int option, struct emit_options *options)
 {
 	if (option == 'o')
 		options->output = optarg;
@@ -175,9 +175,11 @@ static int take_option(int option, struct emit_options *options)
 		options->policy.apparmor = true;
 	else if (option == OPTION_SPO_API && strcmp(optarg, "v1beta1") == 0)
 		options->policy.spo_beta = true;
-	else if (option == OPTION_SPO_API && strcmp(optarg, "v1") != 0)
-		return usage_error("emit", "--spo-api takes v1 or v1beta1, not '%s'", optarg);
-	return 0;
+	else if (option == OPTION_SPO_API && strcmp(optarg, "v1") != 0) {
+		usage_error("emit", "--spo-api takes v1 or v1beta1, not '%s'", optarg);
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -191,9 +193,8 @@ static int parse(int argc, char **argv, struct emit_options *options)
 	while ((option = next_option("emit", argc, argv, COMMON_LETTERS, long_options)) != -1) {
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
-		int status = take_option(option, options);
-		if (status)
-			return status;
+		if (!take_option(option, options))
+			return 2;
 	}
 	const char *target = optind < argc ? argv[optind++] : NULL;
 	options->target = target ? target_by_name(target) : NULL;

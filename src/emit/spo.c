@@ -19,7 +19,6 @@ static const struct fallback {
 } fallbacks[] = {
 #include <fallback.inc>
 };
-enum { ERRNO_ENOSYS = 38 };
 
 /* Version 1.0 of the operator has v1 of both, and serves the older ones for a while. */
 static const struct kind {
@@ -56,12 +55,47 @@ static bool is_named(const struct seccomp_rule *rule)
 	return rule->name[0] != '#';
 }
 
+static bool is_plain(const struct seccomp_rule *rule)
+{
+	return is_named(rule) && !rule->condition_count;
+}
+
 static bool is_allowed(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->seccomp_count; i++)
 		if (strcmp(policy->seccomp[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+static void add_number(struct yaml *yaml, const char *key, uint64_t number)
+{
+	AUTO_FREE char *text = xasprintf("%llu", (unsigned long long)number);
+
+	yaml_pair(yaml, key, text);
+}
+
+/* Alternatives are entries of their own, as emit_entries() has them. */
+static void add_conditional(const struct seccomp_rule *rule, struct yaml *yaml)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		yaml_begin_map(yaml);
+		yaml_pair(yaml, "action", "SCMP_ACT_ALLOW");
+		yaml_word(yaml, "args");
+		yaml_begin_list(yaml);
+		yaml_begin_map(yaml);
+		add_number(yaml, "index", rule->conditions[i].index);
+		yaml_pair(yaml, "op", "SCMP_CMP_MASKED_EQ");
+		add_number(yaml, "value", rule->conditions[i].mask);
+		add_number(yaml, "valueTwo", rule->conditions[i].value);
+		yaml_end_map(yaml);
+		yaml_end_list(yaml);
+		yaml_word(yaml, "names");
+		yaml_begin_list(yaml);
+		yaml_word(yaml, rule->name);
+		yaml_end_list(yaml);
+		yaml_end_map(yaml);
+	}
 }
 
 static void add_allowed(const struct policy *policy, struct yaml *yaml)
@@ -71,7 +105,7 @@ static void add_allowed(const struct policy *policy, struct yaml *yaml)
 	yaml_word(yaml, "names");
 	yaml_begin_list(yaml);
 	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (is_named(&policy->seccomp[i]))
+		if (is_plain(&policy->seccomp[i]))
 			yaml_word(yaml, policy->seccomp[i].name);
 	yaml_end_list(yaml);
 	yaml_end_map(yaml);
@@ -79,11 +113,9 @@ static void add_allowed(const struct policy *policy, struct yaml *yaml)
 
 static void add_missing(const struct policy *policy, struct yaml *yaml)
 {
-	AUTO_FREE char *number = xasprintf("%d", ERRNO_ENOSYS);
-
 	yaml_begin_map(yaml);
 	yaml_pair(yaml, "action", "SCMP_ACT_ERRNO");
-	yaml_pair(yaml, "errnoRet", number);
+	add_number(yaml, "errnoRet", ERRNO_ENOSYS);
 	yaml_word(yaml, "names");
 	yaml_begin_list(yaml);
 	for (size_t i = 0; i < ARRAY_SIZE(fallbacks); i++)
@@ -105,7 +137,7 @@ static bool lacks_fallback(const struct policy *policy)
 static bool allows_some(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (is_named(&policy->seccomp[i]))
+		if (is_plain(&policy->seccomp[i]))
 			return true;
 	return false;
 }
@@ -123,6 +155,9 @@ static void add_seccomp(const struct policy *policy, const char *label, struct y
 	yaml_begin_list(yaml);
 	if (allows_some(policy))
 		add_allowed(policy, yaml);
+	for (size_t i = 0; i < policy->seccomp_count; i++)
+		if (is_named(&policy->seccomp[i]))
+			add_conditional(&policy->seccomp[i], yaml);
 	if (lacks_fallback(policy))
 		add_missing(policy, yaml);
 	yaml_end_list(yaml);
@@ -326,12 +361,31 @@ static void add_comments(const struct policy *policy, const char *label, struct 
 			 left);
 }
 
+/* The API's numbers are int64: what does not fit is refused, not wrapped. */
+static int check_numbers(const struct policy *policy, struct error *err)
+{
+	for (size_t i = 0; i < policy->seccomp_count; i++) {
+		const struct seccomp_rule *rule = &policy->seccomp[i];
+
+		for (size_t k = 0; k < rule->condition_count; k++)
+			if (rule->conditions[k].mask > INT64_MAX ||
+			    rule->conditions[k].value > INT64_MAX)
+				return fail(err, ERROR_INPUT, 0,
+					    "%s: an argument's value does not fit into the "
+					    "resource",
+					    rule->name);
+	}
+	return 0;
+}
+
 int emit_spo(const struct policy *policy, struct buf *out, struct error *err)
 {
 	AUTO_BUF struct buf label = BUF_INIT;
 
 	if (!policy->abi_count)
 		return fail(err, ERROR_INPUT, 0, "the evidence names no ABI that whittle knows");
+	if (check_numbers(policy, err) < 0)
+		return -1;
 	emit_label(policy, &label);
 	add_comments(policy, buf_text(&label), out);
 	struct yaml *yaml = yaml_open(out);
