@@ -42,18 +42,18 @@ compose_file()
 	mkdir -p project && emit oci -o project/seccomp.json && emit compose -o project/whittle.yaml || return
 	name=$(sed -n 's/^  \("[^"]*"\):$/\1/p' project/whittle.yaml)
 	printf 'version: "3.9"\nservices:\n  %s:\n    image: localhost/app\n' "$name" >project/compose.yaml
-	(cd project && "${compose[@]}" -f compose.yaml -f whittle.yaml config) >config
+	(cd project && "${compose[@]}" -f compose.yaml -f whittle.yaml config) >merged
 }
 
 # What Compose made of both, in YAML.
 composed()
 {
 	compose_file || return
-	[ "$(grep -oE 'CAP_[A-Z_]+' config | sort)" = "$(flags | grep -oE 'CAP_[A-Z_]+' | sort)" ] &&
-		[ "$(grep -cE '^ *network_mode: "?none' config)" = "$(flags | grep -c '^--network none')" ] &&
-		[ "$(grep -cE '^ *read_only: true' config)" = "$(flags | grep -c '^--read-only')" ] &&
-		[ "$(grep -c 'no-new-privileges' config)" = "$(flags | grep -c no-new-privileges)" ] &&
-		grep -qE 'seccomp[:=]seccomp.json' config
+	[ "$(grep -oE 'CAP_[A-Z_]+' merged | sort)" = "$(flags | grep -oE 'CAP_[A-Z_]+' | sort)" ] &&
+		[ "$(grep -cE '^ *network_mode: "?none' merged)" = "$(flags | grep -c '^--network none')" ] &&
+		[ "$(grep -cE '^ *read_only: true' merged)" = "$(flags | grep -c '^--read-only')" ] &&
+		[ "$(grep -c 'no-new-privileges' merged)" = "$(flags | grep -c no-new-privileges)" ] &&
+		grep -qE 'seccomp[:=]seccomp.json' merged
 }
 
 # The generator's `podman run`, its words as docker-flags has them.
