@@ -15,6 +15,16 @@ void policy_note(struct policy *policy, const char *format, ...) PRINTF_LIKE(2, 
 /* The calls of the programs, and the floor that options ask for. Fails on an unknown option. */
 int derive_seccomp(const struct evidence *evidence, struct policy *policy, struct error *err);
 
+/* The rule of a name, or NULL; a new one of that name, at the end: the others may move. */
+struct seccomp_rule *rule_find(const struct policy *policy, const char *name);
+struct seccomp_rule *rule_add(struct policy *policy, const char *name);
+bool rule_has_abi(const struct seccomp_rule *rule, const struct abi *abi);
+
+/* Calls that a container's runtime kept unseen: the programs may have made them. */
+void derive_unseen(const struct evidence *evidence, struct policy *policy);
+/* Calls that a recorded runtime made itself, and that the floor lacks. After the floors. */
+void derive_runtime(const struct evidence *evidence, struct policy *policy);
+
 /* The capabilities that were required, singletons first, then the weaker of each choice left. */
 void derive_capabilities(const struct evidence *evidence, struct policy *policy);
 

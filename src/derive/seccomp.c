@@ -39,7 +39,7 @@ static int compare_facts(const void *a, const void *b)
 	return 0;
 }
 
-static struct seccomp_rule *add_rule(struct policy *policy, const char *name)
+struct seccomp_rule *rule_add(struct policy *policy, const char *name)
 {
 	policy->seccomp =
 		xrealloc(policy->seccomp, policy->seccomp_count + 1, sizeof(*policy->seccomp));
@@ -122,7 +122,7 @@ static bool same_source(const struct fact *one, const struct fact *two)
 static void add_program_rule(const struct evidence *evidence, struct policy *policy,
 			     const struct evidence_fact **facts, size_t count)
 {
-	struct seccomp_rule *rule = add_rule(policy, facts[0]->fact.field[SYSCALL_NAME]);
+	struct seccomp_rule *rule = rule_add(policy, facts[0]->fact.field[SYSCALL_NAME]);
 
 	rule->groups = GROUP_PROGRAM;
 	rule->refused = true;
@@ -176,7 +176,7 @@ static void note_carried(struct policy *policy)
 			    carried);
 }
 
-static struct seccomp_rule *find_rule(const struct policy *policy, const char *name)
+struct seccomp_rule *rule_find(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->seccomp_count; i++)
 		if (strcmp(policy->seccomp[i].name, name) == 0)
@@ -184,7 +184,7 @@ static struct seccomp_rule *find_rule(const struct policy *policy, const char *n
 	return NULL;
 }
 
-static bool has_abi(const struct seccomp_rule *rule, const struct abi *abi)
+bool rule_has_abi(const struct seccomp_rule *rule, const struct abi *abi)
 {
 	for (size_t i = 0; i < rule->abi_count; i++)
 		if (rule->abis[i] == abi)
@@ -195,18 +195,18 @@ static bool has_abi(const struct seccomp_rule *rule, const struct abi *abi)
 /* On the ABIs on which the call that implies it was seen, and that have it. */
 static void add_implied_row(struct policy *policy, const struct implied_row *row)
 {
-	const struct seccomp_rule *cause = find_rule(policy, row->by);
+	const struct seccomp_rule *cause = rule_find(policy, row->by);
 	size_t count = cause && !cause->refused ? cause->abi_count : 0;
 
 	for (size_t i = 0; i < count; i++) {
 		/* Anew each time: adding a rule moves them. */
-		const struct abi *abi = find_rule(policy, row->by)->abis[i];
-		struct seccomp_rule *rule = find_rule(policy, row->name);
+		const struct abi *abi = rule_find(policy, row->by)->abis[i];
+		struct seccomp_rule *rule = rule_find(policy, row->name);
 
-		if (abi_syscall_number(abi, row->name) < 0 || (rule && has_abi(rule, abi)))
+		if (abi_syscall_number(abi, row->name) < 0 || (rule && rule_has_abi(rule, abi)))
 			continue;
 		if (!rule)
-			rule = add_rule(policy, row->name);
+			rule = rule_add(policy, row->name);
 		rule->groups |= GROUP_IMPLIED;
 		rule->refused = false;
 		rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
@@ -233,11 +233,11 @@ static void allow_floor(struct seccomp_rule *rule, const struct floor_condition 
 
 static void add_floor_row(struct policy *policy, const char *family, const struct floor_row *row)
 {
-	struct seccomp_rule *rule = find_rule(policy, row->name);
+	struct seccomp_rule *rule = rule_find(policy, row->name);
 	struct floor_condition condition = { .count = 0 };
 
 	if (!rule)
-		rule = add_rule(policy, row->name);
+		rule = rule_add(policy, row->name);
 	floor_condition(row, &condition);
 	allow_floor(rule, &condition);
 	rule->groups |= GROUP_FLOOR;
@@ -298,9 +298,11 @@ int derive_seccomp(const struct evidence *evidence, struct policy *policy, struc
 	    floor_check_start(policy->options.no_new_privileges, err) < 0)
 		return -1;
 	add_program_rules(evidence, policy);
+	derive_unseen(evidence, policy);
 	for (size_t i = 0; i < ARRAY_SIZE(implied_rows); i++)
 		add_implied_row(policy, &implied_rows[i]);
 	add_floors(policy);
+	derive_runtime(evidence, policy);
 	if (policy->seccomp_count)
 		qsort(policy->seccomp, policy->seccomp_count, sizeof(*policy->seccomp),
 		      compare_rules);
