@@ -74,6 +74,10 @@ static void tell(const struct adopted *adopted, enum adopt_word word)
 {
 	struct adopt_message message = { .word = word };
 
+	if (word == ADOPT_NOBODY) {
+		send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+		return;
+	}
 	message.exec = strcmp(adopted->state.field[CONTAINER_LAYER], "exec") == 0;
 	snprintf(message.label, sizeof(message.label), "%s", adopted->state.label);
 	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -121,9 +125,14 @@ static void check_channel(struct adopted *adopted)
 		adopted->told_listening = true;
 		tell(adopted, ADOPT_LISTENING);
 	}
-	if (!adopted->told_end && recv(adopted->channel, &byte, 1, MSG_DONTWAIT) >= 0) {
+	if (adopted->told_end)
+		return;
+	ssize_t got = recv(adopted->channel, &byte, 1, MSG_DONTWAIT);
+	if (got == 0 || (got > 0 && byte == SIGKILL)) {
 		adopted->told_end = true;
 		trace_kill(adopted->trace);
+	} else if (got > 0 && strcmp(adopted->state.field[CONTAINER_LAYER], "exec") != 0) {
+		pidfd_send_signal(adopted->pidfd, byte, NULL, 0);
 	}
 }
 
@@ -278,6 +287,10 @@ int adopt_run(const struct record_options *options, int connection, int channel,
 	signal(SIGPIPE, SIG_IGN);
 	int result = handover_receive(connection, &adopted.state, &listener, &err);
 	close(connection);
+	if (result < 0 && err.kind == ERROR_NONE) {
+		tell(&adopted, ADOPT_NOBODY);
+		return 0;
+	}
 	if (result < 0) {
 		report_error(&err);
 		if (listener >= 0)

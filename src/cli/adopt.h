@@ -4,15 +4,18 @@
 
 #include <cli/record.h>
 
-/* What the recording process tells the agent, one datagram each; text is a file name. */
-enum adopt_word { ADOPT_STARTED, ADOPT_LISTENING };
+/*
+ * What the recording process tells the agent, one datagram each; text is a file name. NOBODY: the
+ * connection had nothing to say, as of who only wants to know whether somebody listens.
+ */
+enum adopt_word { ADOPT_STARTED, ADOPT_LISTENING, ADOPT_NOBODY };
 struct adopt_message {
 	enum adopt_word word;
 	bool exec;       /* STARTED: it is an exec session */
 	char label[256]; /* STARTED: of the container; NUL-terminated */
 };
 
-/* What the agent tells it: a byte, "end the container". */
+/* What the agent tells it: a byte, the signal for the container; SIGKILL ends all of it. */
 
 /*
  * Takes a container's listener from connection and records what notifies it, to its end. connection

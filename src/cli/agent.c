@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@ enum {
 struct recording {
 	int pidfd, channel, out;
 	bool begun, ended;
+	bool nobody; /* nothing was to be recorded */
 	char *label; /* NULL: not told yet */
 	struct recording *next;
 };
@@ -244,6 +246,7 @@ static void take_message(struct agent *agent, struct recording *recording,
 			 struct adopt_message *message)
 {
 	message->label[sizeof(message->label) - 1] = '\0';
+	recording->nobody |= message->word == ADOPT_NOBODY;
 	if (message->word == ADOPT_LISTENING)
 		agent->listening = true;
 	if (message->word != ADOPT_STARTED || recording->begun)
@@ -314,12 +317,19 @@ int agent_fd(const struct agent *agent)
 	return agent->epoll;
 }
 
-void agent_kill(struct agent *agent)
+void agent_signal(const struct agent *agent, int signal)
 {
+	char byte = (char)signal;
+
 	for (struct recording *recording = agent->recordings; recording;
 	     recording = recording->next)
 		if (recording->channel >= 0)
-			send(recording->channel, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			send(recording->channel, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void agent_kill(struct agent *agent)
+{
+	agent_signal(agent, SIGKILL);
 }
 
 size_t agent_active(const struct agent *agent)
@@ -385,6 +395,10 @@ bool agent_take(struct agent *agent, char **ret_label, struct evidence **ret_evi
 		return false;
 	struct recording *recording = *at;
 	*at = recording->next;
+	if (recording->nobody) {
+		recording_free(recording);
+		return agent_take(agent, ret_label, ret_evidence);
+	}
 	*ret_evidence = read_evidence(recording);
 	*ret_label = recording->label ? STEAL(recording->label) : xstrdup("");
 	recording_free(recording);

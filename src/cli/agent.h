@@ -32,6 +32,11 @@ void agent_step(struct agent *agent);
 
 /* Accepts no more from now on; the socket is removed. What is recorded goes on. */
 void agent_close(struct agent *agent);
+/*
+ * Sends a signal to the first process of each container that is recorded. It is ignored there,
+ * other than SIGKILL, if that process has no handler for it (pid_namespaces(7)).
+ */
+void agent_signal(const struct agent *agent, int signal);
 /* Ends the containers that are recorded (SIGKILL); their evidence is kept. */
 void agent_kill(struct agent *agent);
 

@@ -1,5 +1,6 @@
 /* whittle record: run a command, learn what it uses, write evidence and profiles. */
 #include <cli/cli.h>
+#include <cli/containers.h>
 #include <cli/record.h>
 #include <cli/signals.h>
 
@@ -25,7 +26,8 @@ enum {
 	OPTION_FACETS,
 	OPTION_EXACT,
 	OPTION_KNOWN,
-	OPTION_RECHECK
+	OPTION_RECHECK,
+	OPTION_HOST
 };
 
 static const struct option long_options[] = {
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
 	{ "exact", no_argument, NULL, OPTION_EXACT },
 	{ "known", required_argument, NULL, OPTION_KNOWN },
 	{ "recheck", required_argument, NULL, OPTION_RECHECK },
+	{ "host", no_argument, NULL, OPTION_HOST },
 	COMMON_OPTIONS,
 };
 
@@ -91,6 +94,7 @@ static const struct {
 	{ OPTION_NO_STACKS, offsetof(struct record_options, stacks), false },
 	{ OPTION_NO_ARGV, offsetof(struct record_options, argv), false },
 	{ OPTION_EXACT, offsetof(struct record_options, exact), true },
+	{ OPTION_HOST, offsetof(struct record_options, host), true },
 };
 
 /* Was it an option of one of the tables? */
@@ -317,6 +321,7 @@ int cmd_record(int argc, char **argv)
 		.facets = FACETS_DEFAULT,
 	};
 	struct session_end end = { .outcome = OUTCOME_UNKNOWN };
+	struct container_command command;
 	struct evidence *known = NULL;
 	struct error err = { .kind = ERROR_NONE };
 	int code = parse_options(argc, argv, &options);
@@ -327,6 +332,10 @@ int cmd_record(int argc, char **argv)
 	AUTO_FREE char *path = find_command(argv[0]);
 	if (!path)
 		return say_cannot_execute(argv[0], errno);
+	if (!options.host && container_parse(argv, &command)) {
+		code = containers_record(&options, &command, path, argv, &end);
+		return code ? code : end_as(&end);
+	}
 	if (known_load(&options, &known, &err) < 0) {
 		report_error(&err);
 		return EXIT_WHITTLE;

@@ -171,7 +171,9 @@ static int record(const struct container_command *command, const char *socket_pa
 	struct recording recording = { .socket = socket_path,
 				       .version = version,
 				       .wait_killable = knows_wait_killable() };
-	return edit(command, &recording, err);
+	if (edit(command, &recording, err) < 0)
+		return -1;
+	return runtime_watch(err);
 }
 
 /* ---- the program ---- */

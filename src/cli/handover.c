@@ -74,7 +74,7 @@ static ssize_t receive_piece(int socket, struct message *message)
 /* Until the text is whole, or ends. */
 static int receive_all(int socket, struct message *message, struct error *err)
 {
-	int64_t deadline = now_ms() + PATIENCE * 1000;
+	int64_t deadline = now_ms() + (int64_t)PATIENCE * 1000;
 	struct pollfd ready = { .fd = socket, .events = POLLIN };
 
 	while (!message->scan.whole) {
@@ -88,6 +88,8 @@ static int receive_all(int socket, struct message *message, struct error *err)
 		ssize_t got = receive_piece(socket, message);
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return fail(err, ERROR_SYSTEM, errno, "cannot read a container's state");
+		if (got == 0 && !message->text.length)
+			return -1;
 		if (got == 0)
 			return fail(err, ERROR_INPUT, 0,
 				    "a connection ended before it had sent a whole state");

@@ -43,6 +43,7 @@ static const struct {
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "
 	  "then is not in the evidence" },
+	{ "recording-failed", "the recording of another container of this run failed" },
 	{ "served-files",
 	  "the workload serves files itself (FUSE): from then on whittle did not look up the names "
 	  "in its calls, for that would have waited for the workload" },

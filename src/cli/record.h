@@ -17,6 +17,7 @@ struct record_options {
 	enum engine_choice engine;
 	unsigned int facets;          /* enum facet */
 	bool exact;                   /* no filter: every call is seen */
+	bool host;                    /* a container engine is recorded as any program */
 	const char *known_path;       /* of evidence, or NULL */
 	const char *recheck;          /* "all", or names of calls with "," between; or NULL */
 	const struct evidence *known; /* what known_load() gave; borrowed, or NULL */

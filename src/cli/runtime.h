@@ -15,4 +15,11 @@ int runtime_main(char *const *argv);
  */
 char *runtime_find(const char *name);
 
+/*
+ * Begins to watch this process, which becomes a runtime: runc may wait for ever for a notification
+ * of its own to be answered. After a minute the process that would have become the container's is
+ * killed; runc then fails.
+ */
+int runtime_watch(struct error *err);
+
 #endif

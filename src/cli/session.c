@@ -1,5 +1,6 @@
 /* One recorded run: events into evidence, signals passed on, a server exercised and stopped. */
 #include <cli/cli.h>
+#include <cli/client.h>
 #include <cli/record.h>
 #include <cli/signals.h>
 
@@ -13,7 +14,6 @@
 static const double kill_after = 5.0;  /* seconds between TERM and KILL */
 static const double say_after = 1.0;   /* before background processes are spoken of */
 static const double group_wait = 0.04; /* a signal sent to the group reaches the workload too */
-static const double ready_every = 0.2;
 
 struct session {
 	const struct record_options *options;
@@ -31,20 +31,8 @@ struct session {
 	pid_t seen_sender; /* of the last signal that the main process got from outside */
 	int seen_signal;
 	double seen;
-	/* The client. */
-	pid_t ready_pid, exercise_pid;
-	double ready_started;
-	bool exercise_ended;
-	int exercise_status;
+	struct client client;
 };
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* ---- ending the workload ---- */
 
@@ -52,7 +40,7 @@ static void ask_to_stop(struct session *session, int signal)
 {
 	if (session->stop_asked)
 		return;
-	session->stop_asked = now();
+	session->stop_asked = seconds_now();
 	session->stop_signal = signal;
 	trace_signal(session->trace, signal);
 	trace_signal(session->trace, SIGCONT); /* a stopped process would not see it */
@@ -61,7 +49,7 @@ static void ask_to_stop(struct session *session, int signal)
 static void check_timers(struct session *session)
 {
 	const struct record_options *options = session->options;
-	double time = now();
+	double time = seconds_now();
 
 	if (options->timeout > 0 && !session->stop_asked &&
 	    time - session->begun >= options->timeout) {
@@ -109,14 +97,14 @@ static bool workload_got_it(const struct session *session, const struct arrival 
 
 static void check_signals(struct session *session)
 {
-	if (session->arrival.signal && now() - session->arrived >= group_wait) {
+	if (session->arrival.signal && seconds_now() - session->arrived >= group_wait) {
 		if (!workload_got_it(session, &session->arrival))
 			trace_signal(session->trace, session->arrival.signal);
 		mark_stopped(session, session->arrival.signal);
 		session->arrival.signal = 0;
 	}
 	if (!session->arrival.signal && signals_next(&session->arrival))
-		session->arrived = now();
+		session->arrived = seconds_now();
 }
 
 static void note_signal(struct session *session, const struct event *event)
@@ -125,83 +113,16 @@ static void note_signal(struct session *session, const struct event *event)
 		return;
 	session->seen_signal = event->signal;
 	session->seen_sender = event->sender;
-	session->seen = now();
+	session->seen = seconds_now();
 }
 
 /* ---- the client ---- */
 
-static pid_t start_client(const char *command)
-{
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-	signals_release();
-	signal(SIGPIPE, SIG_DFL);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	int null = open("/dev/null", O_RDONLY); /* standard input is the workload's */
-	if (null >= 0)
-		dup2(null, STDIN_FILENO);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-	_exit(EXIT_NOT_FOUND);
-}
-
-static void start_exercise(struct session *session)
-{
-	session->exercise_pid = start_client(session->options->exercise);
-	if (session->exercise_pid < 0) {
-		session->exercise_pid = 0;
-		session->exercise_ended = true;
-		session->exercise_status = EXIT_WHITTLE << 8;
-		warn("cannot start the exercise: %s", strerror(errno));
-		ask_to_stop(session, SIGTERM);
-	}
-}
-
 static void check_client(struct session *session)
 {
-	const struct record_options *options = session->options;
-
-	if (!options->exercise || session->exercise_pid || session->exercise_ended)
-		return;
-	if (!options->ready) {
-		if (observer_listening(session->observer))
-			start_exercise(session);
-		return;
-	}
-	if (!session->ready_pid && now() - session->ready_started >= ready_every) {
-		session->ready_started = now();
-		session->ready_pid = start_client(options->ready);
-	}
-}
-
-static int exit_code_of(int status)
-{
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void client_ended(struct session *session, const struct event *event)
-{
-	if (event->tid == session->ready_pid) {
-		session->ready_pid = 0;
-		if (event->status == 0)
-			start_exercise(session);
-	}
-	if (event->tid == session->exercise_pid) {
-		session->exercise_ended = true;
-		session->exercise_status = event->status;
-		if (event->status)
-			say("the exercise failed: exit status %d", exit_code_of(event->status));
+	client_check(&session->client, observer_listening(session->observer));
+	if (session->client.ended)
 		ask_to_stop(session, SIGTERM);
-	}
-}
-
-static void stop_client(struct session *session)
-{
-	if (session->ready_pid > 0)
-		kill(session->ready_pid, SIGTERM);
-	if (session->exercise_pid > 0 && !session->exercise_ended)
-		kill(session->exercise_pid, SIGTERM);
 }
 
 /* ---- the loop ---- */
@@ -240,7 +161,7 @@ static void handle(struct session *session, const struct event *event)
 	case EVENT_TICK:
 		break;
 	case EVENT_CHILD:
-		client_ended(session, event);
+		client_child(&session->client, event->tid, event->status);
 		break;
 	case EVENT_LOSS:
 		evidence_add_loss(session->to.evidence, session->to.run, event->what);
@@ -252,7 +173,7 @@ static void handle(struct session *session, const struct event *event)
 	case EVENT_EXIT:
 		take(session, event);
 		if (!trace_main_running(session->trace) && !session->main_ended)
-			session->main_ended = now();
+			session->main_ended = seconds_now();
 		break;
 	default:
 		take(session, event);
@@ -272,21 +193,6 @@ static int loop(struct session *session, struct error *err)
 	while ((more = trace_next(session->trace, &event, err)) > 0)
 		handle(session, &event);
 	return more;
-}
-
-static void judge_exercise(const struct session *session, struct session_end *end)
-{
-	end->expected = session->exercise_ended && session->exercise_status == 0;
-	end->reraise = false;
-	if (session->exercise_ended) {
-		end->exit_code = exit_code_of(session->exercise_status);
-		return;
-	}
-	warn("the exercise did not finish: the workload ended %s",
-	     session->exercise_pid ? "during it" : "before it listened");
-	end->exit_code = WIFEXITED(end->raw_status) && WEXITSTATUS(end->raw_status)
-				 ? WEXITSTATUS(end->raw_status)
-				 : 1;
 }
 
 /* What the run was: see "Servers are first-class" in the README. */
@@ -309,7 +215,7 @@ static void judge(const struct session *session, struct session_end *end)
 		end->expected = true;
 	}
 	if (session->options->exercise)
-		judge_exercise(session, end);
+		client_judge(&session->client, end);
 }
 
 /* What filters did to the run. */
@@ -332,7 +238,9 @@ int session_run(const struct record_options *options, const char *path, char **a
 		struct evidence *evidence, size_t run, struct session_end *ret_end,
 		struct error *err)
 {
-	struct session session = { .options = options, .to = { evidence, run } };
+	struct session session = { .options = options,
+				   .client = { .options = options },
+				   .to = { evidence, run } };
 	struct fact_sink sink = run_sink(&session.to);
 
 	bool asks = !options->exact && options->engine != CHOOSE_NOTIFY &&
@@ -344,12 +252,12 @@ int session_run(const struct record_options *options, const char *path, char **a
 		observer_free(session.observer);
 		return -1;
 	}
-	session.begun = now();
+	session.begun = seconds_now();
 	signals_catch();
 	int result = loop(&session, err);
 	if (result < 0)
 		evidence_add_loss(evidence, run, "engine-failed");
-	stop_client(&session);
+	client_stop(&session.client);
 	judge(&session, ret_end);
 	describe_filters(&session, ret_end);
 	observer_free(session.observer);
