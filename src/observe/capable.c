@@ -1,11 +1,13 @@
 #include <observe/capable_rules.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <whittle/file.h>
 
 /* Sorted by name. Names with 32, 64 and the old 16-bit ids share a rule. */
@@ -22,6 +24,8 @@ const struct rule_row capable_rules[] = {
 	{ "chroot", rule_chroot },
 	{ "clock_adjtime", rule_adjtimex },
 	{ "clock_adjtime64", rule_adjtimex },
+	{ "clock_settime", rule_clock_settime },
+	{ "clock_settime64", rule_clock_settime },
 	{ "clone", rule_clone },
 	{ "clone3", rule_clone3 },
 	{ "connect", rule_connect },
@@ -32,6 +36,7 @@ const struct rule_row capable_rules[] = {
 	{ "faccessat2", rule_access },
 	{ "fallocate", rule_truncate },
 	{ "fanotify_init", rule_fanotify_init },
+	{ "fanotify_mark", rule_fanotify_mark },
 	{ "fchdir", rule_chdir },
 	{ "fchmod", rule_chmod },
 	{ "fchmodat", rule_chmod },
@@ -42,12 +47,15 @@ const struct rule_row capable_rules[] = {
 	{ "fcntl", rule_fcntl },
 	{ "fcntl64", rule_fcntl },
 	{ "fgetxattr", rule_xattr },
+	{ "flistxattr", rule_listxattr },
 	{ "fremovexattr", rule_xattr },
+	{ "fsconfig", rule_fsconfig },
 	{ "fsetxattr", rule_xattr },
 	{ "ftruncate", rule_truncate },
 	{ "ftruncate64", rule_truncate },
 	{ "futimesat", rule_utimes },
 	{ "get_robust_list", rule_process_vm },
+	{ "getsockopt", rule_getsockopt },
 	{ "getxattr", rule_xattr },
 	{ "getxattrat", rule_xattr },
 	{ "inotify_add_watch", rule_inotify_add_watch },
@@ -56,6 +64,7 @@ const struct rule_row capable_rules[] = {
 	{ "iopl", rule_io_port },
 	{ "ioprio_set", rule_ioprio_set },
 	{ "kcmp", rule_kcmp },
+	{ "keyctl", rule_keyctl },
 	{ "kill", rule_kill },
 	{ "landlock_restrict_self", rule_filter },
 	{ "lchown", rule_chown },
@@ -63,6 +72,9 @@ const struct rule_row capable_rules[] = {
 	{ "lgetxattr", rule_xattr },
 	{ "link", rule_link },
 	{ "linkat", rule_link },
+	{ "listxattr", rule_listxattr },
+	{ "listxattrat", rule_listxattr },
+	{ "llistxattr", rule_listxattr },
 	{ "lremovexattr", rule_xattr },
 	{ "lsetxattr", rule_xattr },
 	{ "mbind", rule_move_all },
@@ -76,7 +88,9 @@ const struct rule_row capable_rules[] = {
 	{ "mlockall", rule_mlockall },
 	{ "mmap", rule_mmap },
 	{ "mmap2", rule_mmap },
+	{ "mount", rule_mount },
 	{ "move_pages", rule_move_all },
+	{ "mq_open", rule_mq_open },
 	{ "msgctl", rule_sysvipc },
 	{ "msgget", rule_sysvipc },
 	{ "msgrcv", rule_sysvipc },
@@ -92,8 +106,7 @@ const struct rule_row capable_rules[] = {
 	{ "pidfd_send_signal", rule_kill },
 	{ "prctl", rule_prctl },
 	{ "prlimit64", rule_setrlimit },
-	{ "process_madvise", rule_pidfd_getfd },
-	{ "process_mrelease", rule_pidfd_getfd },
+	{ "process_madvise", rule_process_madvise },
 	{ "process_vm_readv", rule_process_vm },
 	{ "process_vm_writev", rule_process_vm },
 	{ "ptrace", rule_ptrace },
@@ -159,6 +172,8 @@ const struct rule_row capable_rules[] = {
 	{ "tkill", rule_kill },
 	{ "truncate", rule_truncate },
 	{ "truncate64", rule_truncate },
+	{ "umount", rule_umount },
+	{ "umount2", rule_umount },
 	{ "unlink", rule_delete },
 	{ "unlinkat", rule_delete },
 	{ "unshare", rule_clone },
@@ -260,15 +275,25 @@ uint64_t capable_parse(const char *text)
 	return mask;
 }
 
-void need_add(struct needs *needs, uint64_t any_of, const char *object)
+static void add(struct needs *needs, uint64_t any_of, bool bounding, const char *object)
 {
 	for (size_t i = 0; i < needs->count; i++)
-		if (needs->rows[i].any_of == any_of)
+		if (needs->rows[i].any_of == any_of && needs->rows[i].bounding == bounding)
 			return;
 	if (needs->count == CAPABLE_MAX)
 		return;
 	needs->rows[needs->count++] =
-		(struct capable_need){ any_of, xstrdup(object ? object : "") };
+		(struct capable_need){ any_of, bounding, xstrdup(object ? object : "") };
+}
+
+void need_add(struct needs *needs, uint64_t any_of, const char *object)
+{
+	add(needs, any_of, false, object);
+}
+
+void need_bounding(struct needs *needs, int cap, const char *object)
+{
+	add(needs, CAP_BIT(cap), true, object);
 }
 
 int call_int(const struct call *call, int index)
@@ -340,6 +365,31 @@ pid_t call_target(const struct call *call, int64_t pid)
 	if (pid <= 0 || pid > INT32_MAX || !ids || ids[strspn(ids, "0123456789")] == '\t')
 		return 0;
 	return (pid_t)pid;
+}
+
+void each_process(void (*visit)(void *context, pid_t pid), void *context)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0)
+			visit(context, (pid_t)pid);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+bool kernel_is(unsigned int version, unsigned int patch)
+{
+	struct utsname kernel;
+	unsigned int its = 0, its_patch = 0;
+
+	if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &its, &its_patch) != 2)
+		return false;
+	return its > version || (its == version && its_patch >= patch);
 }
 
 dev_t task_terminal(pid_t tid)

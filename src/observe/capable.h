@@ -39,6 +39,7 @@ struct call {
 #define CAPABLE_MAX 64 /* a call may name each capability */
 struct capable_need {
 	uint64_t any_of; /* mask of 1 << CAP_*: any one of them suffices */
+	bool bounding;   /* it has to be in the bounding set, whatever the thread holds */
 	char *object;    /* evidence text for the reader: "0.0.0.0:80", a path; owned */
 };
 

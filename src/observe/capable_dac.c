@@ -240,5 +240,6 @@ void need_searches(struct needs *needs)
 		/* proc_pid_get_link() in fs/proc/base.c */
 		if (path->linked)
 			need_ptrace(needs, path->linked, true, 0);
+		need_mapped_file(needs, path);
 	}
 }

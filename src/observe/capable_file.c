@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
 
 /* Is the last component missing, in a directory that is there? */
 static bool is_missing(const struct path *path)
@@ -21,10 +20,20 @@ static bool is_owner(const struct needs *needs, const struct path *path)
 }
 
 /* inode_owner_or_capable() in fs/inode.c. */
-static void need_owner(struct needs *needs, const struct path *path, uint64_t or_else)
+void need_owner(struct needs *needs, const struct path *path, uint64_t or_else)
 {
 	if (!is_owner(needs, path))
 		need_add(needs, CAP_BIT(CAP_FOWNER) | or_else, path->name);
+}
+
+/*
+ * setattr_should_drop_sgid() in fs/attr.c: a change by who is not in the group takes the bit away,
+ * but with CAP_FSETID. Where the group may execute, it goes or stays by other rules.
+ */
+bool drops_sgid(const struct needs *needs, const struct path_node *node)
+{
+	return (node->mode & (S_ISGID | S_IXGRP)) == S_ISGID &&
+	       !creds_in_group(needs->call->creds, node->gid);
 }
 
 /* file_remove_privs(), setattr_should_drop_suidgid(): writing keeps these bits only with it. */
@@ -33,7 +42,8 @@ static void need_keep_suid(struct needs *needs, const struct path *path)
 	mode_t mode = path->object.mode;
 
 	if (S_ISREG(mode) &&
-	    (mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)))
+	    (mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
+	     drops_sgid(needs, &path->object)))
 		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
 }
 
@@ -52,6 +62,16 @@ static void need_create(struct needs *needs, const struct path *path)
 {
 	if (path && is_missing(path))
 		need_dac(needs, path, PATH_PARENT, MAY_WRITE | MAY_EXEC);
+}
+
+/* mode_strip_sgid() in fs/inode.c: a file in a directory that gives it a group of others. */
+static void need_create_mode(struct needs *needs, const struct path *path, uint32_t mode)
+{
+	need_create(needs, path);
+	if (path && is_missing(path) && !S_ISDIR(mode) &&
+	    (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && path->parent.mode & S_ISGID &&
+	    !creds_in_group(needs->call->creds, path->parent.gid))
+		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
 }
 
 /* may_delete() and check_sticky() in fs/namei.c. */
@@ -133,17 +153,21 @@ void rule_link(struct needs *needs)
 		need_owner(needs, from, or_else);
 }
 
-/* vfs_mknod(): device nodes, but for the whiteout of overlays (S_IFCHR, 0). */
+/*
+ * vfs_mknod(): device nodes, but for the whiteout of overlays (S_IFCHR, 0). A name that is there is
+ * an error before that is asked (filename_create()).
+ */
 void rule_mknod(struct needs *needs)
 {
 	const struct call *call = needs->call;
 	const struct path *path = call_path(call, 0);
-	int mode = strcmp(call->name, "mknodat") == 0 ? 2 : 1;
-	uint32_t type = call_u32(call, mode) & S_IFMT;
+	int index = strcmp(call->name, "mknodat") == 0 ? 2 : 1;
+	uint32_t mode = call_u32(call, index);
 
-	need_create(needs, path);
-	if (S_ISBLK(type) || (S_ISCHR(type) && call_u32(call, mode + 1)))
-		need_add(needs, CAP_BIT(CAP_MKNOD), path ? path->name : NULL);
+	need_create_mode(needs, path, mode);
+	if (path && is_missing(path) &&
+	    (S_ISBLK(mode) || (S_ISCHR(mode) && call_u32(call, index + 1))))
+		need_add(needs, CAP_BIT(CAP_MKNOD), path->name);
 }
 
 /* bind(2) to a path is mknod; connect and send write to the socket (unix_find_bsd()). */
@@ -183,18 +207,8 @@ void rule_chroot(struct needs *needs)
 	const struct path *path = call_path(needs->call, 0);
 
 	rule_chdir(needs);
-	need_add(needs, CAP_BIT(CAP_SYS_CHROOT), path ? path->name : NULL);
-}
-
-/* do_open_execat(), and the same for interpreters where the decoder lists them. */
-void rule_exec(struct needs *needs)
-{
-	for (size_t i = 0; i < needs->call->path_count; i++) {
-		const struct path *path = &needs->call->paths[i];
-
-		if (path->error == 0 && S_ISREG(path->object.mode))
-			need_dac(needs, path, PATH_OBJECT, MAY_EXEC);
-	}
+	if (!path || !path->error)
+		need_add(needs, CAP_BIT(CAP_SYS_CHROOT), path ? path->name : NULL);
 }
 
 /* inotify_find_inode() */
@@ -206,8 +220,20 @@ void rule_inotify_add_watch(struct needs *needs)
 		need_dac(needs, path, PATH_OBJECT, MAY_READ);
 }
 
+/* do_fanotify_mark(): all of a mount or a file system; fanotify_find_path() */
+void rule_fanotify_mark(struct needs *needs)
+{
+	enum { MARK_MOUNT = 0x10, MARK_FILESYSTEM = 0x100 };
+	const struct path *path = call_path(needs->call, 0);
+
+	if (path && path->error == 0)
+		need_dac(needs, path, PATH_OBJECT, MAY_READ);
+	if (call_u32(needs->call, 1) & (MARK_MOUNT | MARK_FILESYSTEM))
+		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), "a whole file system");
+}
+
 /* The object of a call that takes a descriptor or a path: the path if the decoder has it. */
-static const struct path *path_or_fd(const struct needs *needs, int fd, struct path *own)
+const struct path *path_or_fd(const struct needs *needs, int fd, struct path *own)
 {
 	const struct path *path = call_path(needs->call, 0);
 
@@ -254,6 +280,9 @@ void rule_chown(struct needs *needs)
 		       (gid == path->object.gid || creds_in_group(call->creds, gid)));
 	if (!uid_ok || !gid_ok)
 		need_add(needs, CAP_BIT(CAP_CHOWN), path->name);
+	/* chown_common() in fs/open.c */
+	if (!S_ISDIR(path->object.mode) && drops_sgid(needs, &path->object))
+		need_add(needs, CAP_BIT(CAP_FSETID), path->name);
 }
 
 /* vfs_truncate(); ftruncate(2) was checked when the file was opened. */
@@ -267,54 +296,6 @@ void rule_truncate(struct needs *needs)
 	if (needs->call->name[0] == 't')
 		need_dac(needs, path, PATH_OBJECT, MAY_WRITE);
 	need_keep_suid(needs, path);
-}
-
-/*
- * What else opens another process's memory map: may_access_mm() in kernel/fork.c. Seen on 6.18,
- * not on 6.12; a kernel between is taken for the older one, on which the policy works too.
- */
-static uint64_t mm_alternatives(void)
-{
-	struct utsname kernel;
-	unsigned int version = 0, patch = 0;
-
-	if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &version, &patch) != 2 ||
-	    version < 6 || (version == 6 && patch < 18))
-		return 0;
-	return CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_SYS_ADMIN);
-}
-
-/* Devices and files of /proc that ask at open(2). */
-static void need_special(struct needs *needs, const struct path *path, unsigned int mask)
-{
-	static const char *const mm_files[] = { "environ", "maps",    "smaps",    "smaps_rollup",
-						"auxv",    "pagemap", "numa_maps" };
-	dev_t device = path->special;
-
-	/* open_port() in drivers/char/mem.c: /dev/mem and /dev/port */
-	if (S_ISCHR(path->object.mode) && major(device) == 1 &&
-	    (minor(device) == 1 || minor(device) == 4))
-		need_add(needs, CAP_BIT(CAP_SYS_RAWIO), path->name);
-	/* devkmsg_open() in kernel/printk/printk.c */
-	if (S_ISCHR(path->object.mode) && device == makedev(1, 11) && mask & MAY_READ &&
-	    sysctl_number("/proc/sys/kernel/dmesg_restrict", 0))
-		need_add(needs, CAP_BIT(CAP_SYSLOG), path->name);
-	if (!path->name || strncmp(path->name, "/proc/", 6) != 0)
-		return;
-	/* kmsg_open(), do_syslog(SYSLOG_ACTION_OPEN); open_kcore() */
-	if (strcmp(path->name, "/proc/kmsg") == 0)
-		need_add(needs, CAP_BIT(CAP_SYSLOG), path->name);
-	if (strcmp(path->name, "/proc/kcore") == 0)
-		need_add(needs, CAP_BIT(CAP_SYS_RAWIO), path->name);
-	if (!path->process)
-		return;
-	const char *file = strrchr(path->name, '/') + 1;
-	/* proc_mem_open() in fs/proc/base.c */
-	for (size_t i = 0; i < ARRAY_SIZE(mm_files); i++)
-		if (strcmp(file, mm_files[i]) == 0)
-			need_ptrace(needs, path->process, true, mm_alternatives());
-	if (strcmp(file, "mem") == 0)
-		need_ptrace(needs, path->process, true, 0);
 }
 
 /* do_readlinkat() of a magic link: proc_pid_readlink(), proc_ns_readlink(). */
@@ -337,6 +318,20 @@ static bool open_flags(const struct call *call, uint64_t *ret_flags)
 	return true;
 }
 
+/* What a file is made with. */
+static uint32_t open_mode(const struct call *call)
+{
+	struct open_how how = { .mode = 0 };
+
+	if (strcmp(call->name, "openat2") == 0)
+		return tracee_read(call->tid, call->args[2], &how, sizeof(how)) == 0
+			       ? (uint32_t)how.mode
+			       : 0;
+	if (strcmp(call->name, "creat") == 0)
+		return call_u32(call, 1);
+	return call_u32(call, strcmp(call->name, "openat") == 0 ? 3 : 2);
+}
+
 /* may_open() and may_o_create() in fs/namei.c, build_open_flags() in fs/open.c. */
 void rule_open(struct needs *needs)
 {
@@ -355,7 +350,7 @@ void rule_open(struct needs *needs)
 	}
 	if (is_missing(path)) {
 		if (flags & O_CREAT)
-			need_create(needs, path);
+			need_create_mode(needs, path, open_mode(needs->call));
 		return;
 	}
 	if (path->error || S_ISLNK(path->object.mode) || (flags & O_CREAT && flags & O_EXCL) ||
@@ -366,7 +361,7 @@ void rule_open(struct needs *needs)
 		need_keep_suid(needs, path);
 	if (flags & O_NOATIME)
 		need_owner(needs, path, 0);
-	need_special(needs, path, mask);
+	need_opened(needs, path, mask);
 }
 
 /*
@@ -420,41 +415,6 @@ void rule_utimes(struct needs *needs)
 		need_owner(needs, path, 0);
 	else if (dac_denies(needs, path, PATH_OBJECT, MAY_WRITE, &or_else))
 		need_owner(needs, path, or_else);
-}
-
-static bool starts(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* xattr_permission() in fs/xattr.c, cap_inode_setxattr(), posix_acl's set_posix_acl(). */
-static void need_xattr(struct needs *needs, const struct path *path, const char *name, bool set)
-{
-	if (starts(name, "user.")) {
-		need_dac(needs, path, PATH_OBJECT, set ? MAY_WRITE : MAY_READ);
-		if (set && S_ISDIR(path->object.mode) && path->object.mode & S_ISVTX)
-			need_owner(needs, path, 0);
-	} else if (starts(name, "trusted.")) {
-		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), path->name);
-	} else if (set && strcmp(name, "security.capability") == 0) {
-		need_add(needs, CAP_BIT(CAP_SETFCAP), path->name);
-	} else if (set && starts(name, "security.")) {
-		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), path->name);
-	} else if (set && starts(name, "system.posix_acl_")) {
-		need_owner(needs, path, 0);
-	}
-}
-
-void rule_xattr(struct needs *needs)
-{
-	const struct call *call = needs->call;
-	AUTO_PATH struct path own = PATH_INIT;
-	AUTO_BUF struct buf name = BUF_INIT;
-	const struct path *path = path_or_fd(needs, call_int(call, 0), &own);
-	int index = strstr(call->name, "xattrat") ? 3 : 1;
-
-	if (path && tracee_read_string(call->tid, call->args[index], 256, &name) == 0)
-		need_xattr(needs, path, buf_text(&name), !strstr(call->name, "get"));
 }
 
 /* setfl() in fs/fcntl.c, generic_setlease() in fs/locks.c, pipe_set_size() in fs/pipe.c. */

@@ -1,12 +1,12 @@
-/* Sockets: net/core/sock.c, net/ipv4/af_inet.c, net/packet, net/netlink, net/core/scm.c. */
+/* Sockets: net/core/sock.c, net/ipv4/af_inet.c, net/packet, net/core/scm.c. */
 #include <observe/capable_rules.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
+#include <linux/if.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 
-#define NET_EITHER (CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_NET_ADMIN))
+#define NET_ADMIN  CAP_BIT(CAP_NET_ADMIN)
+#define NET_EITHER (CAP_BIT(CAP_NET_RAW) | NET_ADMIN)
 
 /* inet_create(), inet6_create(), packet_create(), pfkey_create(), ...: who may have such a socket.
  */
@@ -25,11 +27,12 @@ static const struct {
 	const char *object;
 } sockets[] = {
 	{ AF_INET, SOCK_RAW, CAP_BIT(CAP_NET_RAW), "raw socket" },
+	{ AF_INET, SOCK_PACKET, CAP_BIT(CAP_NET_RAW), "packet socket" }, /* __sock_create() */
 	{ AF_INET6, SOCK_RAW, CAP_BIT(CAP_NET_RAW), "raw socket" },
 	{ AF_PACKET, -1, CAP_BIT(CAP_NET_RAW), "packet socket" },
 	{ AF_XDP, -1, CAP_BIT(CAP_NET_RAW), "link-layer socket" },
 	{ AF_LLC, -1, CAP_BIT(CAP_NET_RAW), "link-layer socket" },
-	{ AF_KEY, -1, CAP_BIT(CAP_NET_ADMIN), "key management socket" },
+	{ AF_KEY, -1, NET_ADMIN, "key management socket" },
 };
 
 static bool is_socket(size_t row, int family, int type)
@@ -103,24 +106,11 @@ static void need_unix(struct needs *needs, const struct sockaddr_storage *storag
 		need_unix_address(needs, address->sun_path, length - header, create);
 }
 
-/* The netlink protocol of the caller's socket; -1 if it is not netlink or cannot be told. */
-static int netlink_protocol(const struct call *call, int fd)
+int borrow_socket(const struct call *call, int fd)
 {
 	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, call->tgid, 0);
-	int domain = -1, protocol = -1;
-	socklen_t size = sizeof domain;
 
-	if (pidfd < 0)
-		return -1;
-	/* The descriptor is borrowed for two questions; whittle never reads or writes it. */
-	AUTO_CLOSE int socket = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (socket < 0 || getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
-	    domain != AF_NETLINK)
-		return -1;
-	size = sizeof protocol;
-	if (getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
-		return -1;
-	return protocol;
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 }
 
 void rule_bind(struct needs *needs)
@@ -144,9 +134,14 @@ void rule_bind(struct needs *needs)
 	} else if (address.ss_family == AF_NETLINK) {
 		const struct sockaddr_nl *nl = (const struct sockaddr_nl *)&address;
 
-		/* audit_multicast_bind() in kernel/audit.c */
-		if (nl->nl_groups && netlink_protocol(call, call_int(call, 0)) == NETLINK_AUDIT)
-			need_add(needs, CAP_BIT(CAP_AUDIT_READ), "audit multicast");
+		if (nl->nl_groups)
+			need_netlink_group(needs);
+	} else if (address.ss_family == AF_VSOCK) {
+		const struct sockaddr_vm *vm = (const struct sockaddr_vm *)&address;
+
+		/* __vsock_bind_connectible(): LAST_RESERVED_PORT */
+		if (vm->svm_port <= 1023)
+			need_add(needs, CAP_BIT(CAP_NET_BIND_SERVICE), "a port of AF_VSOCK");
 	}
 }
 
@@ -161,127 +156,158 @@ void rule_connect(struct needs *needs)
 		need_unix(needs, &address, length, false);
 }
 
-/* sk_setsockopt(), do_ip_setsockopt(), do_ipv6_setsockopt(), do_tcp_setsockopt(). */
+/*
+ * sk_setsockopt(), do_ip_setsockopt(), do_ipv6_setsockopt(), do_tcp_setsockopt(); of GET_TOO also
+ * getsockopt(2): do_ipt_get_ctl(), do_arpt_get_ctl(), do_ebt_get_ctl().
+ */
 struct option_row {
 	int level, name;
-	enum { ANY_VALUE, NOT_ZERO, NOT_LOW_PRIORITY } when;
+	enum {
+		ANY_VALUE,
+		NOT_ZERO,
+		NOT_LOW_PRIORITY,
+		OVER_8,        /* BUSY_POLL_BUDGET */
+		NOT_MONOTONIC, /* a clock */
+		BOUND,         /* the socket is bound to a device already */
+		GROUP,         /* of netlink: the protocol decides */
+		GET_TOO        /* to read it takes the same */
+	} when;
 	uint64_t any_of;
 	const char *object;
 };
 static const struct option_row options[] = {
-	{ SOL_SOCKET, SO_DEBUG, NOT_ZERO, CAP_BIT(CAP_NET_ADMIN), "SO_DEBUG" },
-	{ SOL_SOCKET, SO_SNDBUFFORCE, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "SO_SNDBUFFORCE" },
-	{ SOL_SOCKET, SO_RCVBUFFORCE, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "SO_RCVBUFFORCE" },
+	{ SOL_SOCKET, SO_DEBUG, NOT_ZERO, NET_ADMIN, "SO_DEBUG" },
+	{ SOL_SOCKET, SO_SNDBUFFORCE, ANY_VALUE, NET_ADMIN, "SO_SNDBUFFORCE" },
+	{ SOL_SOCKET, SO_RCVBUFFORCE, ANY_VALUE, NET_ADMIN, "SO_RCVBUFFORCE" },
 	{ SOL_SOCKET, SO_PRIORITY, NOT_LOW_PRIORITY, NET_EITHER, "SO_PRIORITY" },
 	{ SOL_SOCKET, SO_MARK, ANY_VALUE, NET_EITHER, "SO_MARK" },
-	{ SOL_SOCKET, 73, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "SO_RESERVE_MEM" },
+	{ SOL_SOCKET, SO_BINDTODEVICE, BOUND, CAP_BIT(CAP_NET_RAW), "SO_BINDTODEVICE" },
+	{ SOL_SOCKET, SO_BINDTOIFINDEX, BOUND, CAP_BIT(CAP_NET_RAW), "SO_BINDTOIFINDEX" },
+	{ SOL_SOCKET, SO_TXTIME, NOT_MONOTONIC, NET_ADMIN, "SO_TXTIME" },
+	{ SOL_SOCKET, 69, NOT_ZERO, NET_ADMIN, "SO_PREFER_BUSY_POLL" },
+	{ SOL_SOCKET, 70, OVER_8, NET_ADMIN, "SO_BUSY_POLL_BUDGET" },
+	{ SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GROUP, 0, "netlink groups" },
+	{ SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, NOT_ZERO, CAP_BIT(CAP_NET_BROADCAST),
+	  "NETLINK_LISTEN_ALL_NSID" },
 	{ IPPROTO_IP, IP_TRANSPARENT, NOT_ZERO, NET_EITHER, "IP_TRANSPARENT" },
-	{ IPPROTO_IP, 16, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "IP_IPSEC_POLICY" },
-	{ IPPROTO_IP, 17, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "IP_XFRM_POLICY" },
-	{ IPPROTO_IP, 64, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "IPT_SO_SET_REPLACE" },
-	{ IPPROTO_IP, 65, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "IPT_SO_SET_ADD_COUNTERS" },
-	{ IPPROTO_IPV6, 64, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "IP6T_SO_SET_REPLACE" },
+	{ IPPROTO_IP, 16, ANY_VALUE, NET_ADMIN, "IP_IPSEC_POLICY" },
+	{ IPPROTO_IP, 17, ANY_VALUE, NET_ADMIN, "IP_XFRM_POLICY" },
+	{ IPPROTO_IP, 64, GET_TOO, NET_ADMIN, "iptables" },
+	{ IPPROTO_IP, 65, GET_TOO, NET_ADMIN, "iptables" },
+	{ IPPROTO_IP, 66, GET_TOO, NET_ADMIN, "iptables" },
+	{ IPPROTO_IP, 67, GET_TOO, NET_ADMIN, "iptables" },
+	{ IPPROTO_IP, 96, GET_TOO, NET_ADMIN, "arptables" },
+	{ IPPROTO_IP, 97, GET_TOO, NET_ADMIN, "arptables" },
+	{ IPPROTO_IP, 98, GET_TOO, NET_ADMIN, "arptables" },
+	{ IPPROTO_IP, 99, GET_TOO, NET_ADMIN, "arptables" },
+	{ IPPROTO_IP, 128, GET_TOO, NET_ADMIN, "ebtables" },
+	{ IPPROTO_IP, 129, GET_TOO, NET_ADMIN, "ebtables" },
+	{ IPPROTO_IP, 130, GET_TOO, NET_ADMIN, "ebtables" },
+	{ IPPROTO_IP, 131, GET_TOO, NET_ADMIN, "ebtables" },
+	{ IPPROTO_IPV6, IPV6_JOIN_ANYCAST, ANY_VALUE, NET_ADMIN, "IPV6_JOIN_ANYCAST" },
+	{ IPPROTO_IPV6, IPV6_IPSEC_POLICY, ANY_VALUE, NET_ADMIN, "IPV6_IPSEC_POLICY" },
+	{ IPPROTO_IPV6, IPV6_XFRM_POLICY, ANY_VALUE, NET_ADMIN, "IPV6_XFRM_POLICY" },
+	{ IPPROTO_IPV6, 64, GET_TOO, NET_ADMIN, "ip6tables" },
+	{ IPPROTO_IPV6, 65, GET_TOO, NET_ADMIN, "ip6tables" },
 	{ IPPROTO_IPV6, IPV6_TRANSPARENT, NOT_ZERO, NET_EITHER, "IPV6_TRANSPARENT" },
 	{ IPPROTO_IPV6, IPV6_HOPOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_HOPOPTS" },
 	{ IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_RTHDRDSTOPTS" },
 	{ IPPROTO_IPV6, IPV6_DSTOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_DSTOPTS" },
-	{ IPPROTO_TCP, TCP_REPAIR, ANY_VALUE, CAP_BIT(CAP_NET_ADMIN), "TCP_REPAIR" },
+	{ IPPROTO_TCP, TCP_REPAIR, ANY_VALUE, NET_ADMIN, "TCP_REPAIR" },
 };
+
+/* sock_bindtoindex_locked(): who has bound it may not take that back (before 5.7: not bind it). */
+static bool is_bound(const struct call *call)
+{
+	char device[IFNAMSIZ];
+	socklen_t size = sizeof(device);
+	AUTO_CLOSE int socket = borrow_socket(call, call_int(call, 0));
+
+	return !kernel_is(5, 7) ||
+	       (socket >= 0 &&
+		getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device, &size) == 0 && size > 0);
+}
+
+static bool applies(const struct call *call, const struct option_row *row, int32_t value)
+{
+	switch (row->when) {
+	case NOT_ZERO:
+		return value != 0;
+	case NOT_LOW_PRIORITY:
+		return value < 0 || value > 6;
+	case OVER_8:
+		return value > 8;
+	case NOT_MONOTONIC:
+		return value != CLOCK_MONOTONIC;
+	case BOUND:
+		return is_bound(call);
+	default:
+		return true;
+	}
+}
+
+static const struct option_row *find_option(int level, int name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].level == level && options[i].name == name)
+			return &options[i];
+	return NULL;
+}
 
 bool capable_asks_option(int level, int option)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (options[i].level == level && options[i].name == option)
-			return true;
-	return false;
+	return find_option(level, option) != NULL;
 }
 
 void rule_setsockopt(struct needs *needs)
 {
 	const struct call *call = needs->call;
-	int level = call_int(call, 1), name = call_int(call, 2);
+	const struct option_row *row = find_option(call_int(call, 1), call_int(call, 2));
 	int32_t value = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		const struct option_row *row = &options[i];
-
-		if (row->level != level || row->name != name)
-			continue;
-		if (row->when != ANY_VALUE &&
-		    tracee_read(call->tid, call->args[3], &value, sizeof value) < 0)
-			return;
-		if (row->when == ANY_VALUE || (row->when == NOT_ZERO && value) ||
-		    (row->when == NOT_LOW_PRIORITY && (value < 0 || value > 6)))
-			need_add(needs, row->any_of, row->object);
+	if (!row)
+		return;
+	if (row->when == GROUP) {
+		need_netlink_group(needs);
 		return;
 	}
+	if (row->when != ANY_VALUE && row->when != GET_TOO && row->when != BOUND &&
+	    tracee_read(call->tid, call->args[3], &value, sizeof value) < 0)
+		return;
+	if (applies(call, row, value))
+		need_add(needs, row->any_of, row->object);
 }
 
-/* audit_netlink_ok() in kernel/audit.c. */
-static void need_audit(struct needs *needs, unsigned int type)
+void rule_getsockopt(struct needs *needs)
 {
-	bool user = type == AUDIT_USER || (type >= AUDIT_FIRST_USER_MSG && type <= 1199) ||
-		    (type >= AUDIT_FIRST_USER_MSG2 && type <= AUDIT_LAST_USER_MSG2);
-	char object[32];
+	const struct option_row *row =
+		find_option(call_int(needs->call, 1), call_int(needs->call, 2));
 
-	snprintf(object, sizeof object, "audit message %u", type);
-	need_add(needs, CAP_BIT(user ? CAP_AUDIT_WRITE : CAP_AUDIT_CONTROL), object);
+	if (row && row->when == GET_TOO)
+		need_add(needs, row->any_of, row->object);
 }
 
-/* What the receiving side asks of the sender; the refusal comes as a message, not as a result. */
-static void need_netlink(struct needs *needs, int protocol, unsigned int type)
+/* A message with an address: to a socket of the file system, or by netlink. */
+static void need_peer(struct needs *needs, uint64_t address, uint32_t size)
 {
-	enum { RTNL_KIND_GET_ = 2, RTNL_KIND_MASK_ = 3 };
+	struct sockaddr_storage peer;
+	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)&peer;
+	size_t length;
 
-	if (type < NLMSG_MIN_TYPE)
+	if (!read_address(needs->call, address, size, &peer, &length))
 		return;
-	switch (protocol) {
-	case NETLINK_ROUTE: /* rtnetlink_rcv_msg() */
-		if ((type & RTNL_KIND_MASK_) != RTNL_KIND_GET_)
-			need_add(needs, CAP_BIT(CAP_NET_ADMIN), "a change by rtnetlink");
-		return;
-	case NETLINK_NETFILTER: /* nfnetlink_rcv() */
-	case NETLINK_XFRM:      /* xfrm_user_rcv_msg() */
-		need_add(needs, CAP_BIT(CAP_NET_ADMIN),
-			 protocol == NETLINK_XFRM ? "IPsec" : "netfilter");
-		return;
-	case NETLINK_AUDIT:
-		need_audit(needs, type);
-		return;
-	default:
-		return;
-	}
-}
-
-/*
- * Judges a message whose first bytes are at data. Most are no netlink messages: those which do not
- * begin like one cost no more than this look.
- */
-static void judge_netlink(struct needs *needs, uint64_t data, uint64_t length)
-{
-	const struct call *call = needs->call;
-	struct nlmsghdr header;
-
-	if (length < sizeof header || tracee_read(call->tid, data, &header, sizeof header) < 0 ||
-	    header.nlmsg_len < sizeof header || header.nlmsg_len > length ||
-	    !(header.nlmsg_flags & NLM_F_REQUEST))
-		return;
-	int protocol = netlink_protocol(call, call_int(call, 0));
-	if (protocol >= 0)
-		need_netlink(needs, protocol, header.nlmsg_type);
+	if (peer.ss_family == AF_UNIX)
+		need_unix(needs, &peer, length, false);
+	else if (peer.ss_family == AF_NETLINK && (nl->nl_pid || nl->nl_groups))
+		need_netlink_peer(needs);
 }
 
 void rule_sendto(struct needs *needs)
 {
 	const struct call *call = needs->call;
-	struct sockaddr_storage address;
-	size_t length;
-	bool with_address = strcmp(call->name, "sendto") == 0;
 
-	if (with_address &&
-	    read_address(call, call->args[4], call_u32(call, 5), &address, &length) &&
-	    address.ss_family == AF_UNIX)
-		need_unix(needs, &address, length, false);
+	if (strcmp(call->name, "sendto") == 0)
+		need_peer(needs, call->args[4], call_u32(call, 5));
 	judge_netlink(needs, call->args[1], call->args[2]);
 }
 
@@ -296,6 +322,20 @@ static void need_credentials(struct needs *needs, const struct ucred *sent)
 		need_add(needs, CAP_BIT(CAP_SETUID), "SCM_CREDENTIALS of another user");
 	if (sent->gid != own->rgid && sent->gid != own->egid && sent->gid != own->sgid)
 		need_add(needs, CAP_BIT(CAP_SETGID), "SCM_CREDENTIALS of another group");
+}
+
+/*
+ * __sock_cmsg_send() in net/core/sock.c, ip6_datagram_send_ctl() in net/ipv6/datagram.c: options
+ * for one message, with what they ask as options of the socket.
+ */
+static void need_control_option(struct needs *needs, int level, int name)
+{
+	const struct option_row *row = find_option(level, name);
+	bool of_message = (level == SOL_SOCKET && (name == SO_MARK || name == SO_PRIORITY)) ||
+			  level == IPPROTO_IPV6;
+
+	if (row && of_message)
+		need_add(needs, row->any_of, row->object);
 }
 
 /* struct cmsghdr of the tracee's ABI: a word of length, then level and type. */
@@ -320,8 +360,10 @@ static void judge_control(struct needs *needs, uint64_t address, uint64_t length
 		if (size < word + 8 || size > length - at)
 			return;
 		if (kind[0] != SOL_SOCKET || kind[1] != SCM_CREDENTIALS ||
-		    size < word + 8 + sizeof sent)
+		    size < word + 8 + sizeof sent) {
+			need_control_option(needs, kind[0], kind[1]);
 			continue;
+		}
 		memcpy(&sent, data + at + word + 8, sizeof sent);
 		need_credentials(needs, &sent);
 	}
@@ -331,15 +373,11 @@ static void judge_control(struct needs *needs, uint64_t address, uint64_t length
 static void judge_message(struct needs *needs, uint64_t message)
 {
 	const struct call *call = needs->call;
-	struct sockaddr_storage address;
 	uint64_t words[6], iov[2];
-	size_t length;
 
 	if (!call_words(call, message, words, ARRAY_SIZE(words)))
 		return;
-	if (read_address(call, words[0], (uint32_t)words[1], &address, &length) &&
-	    address.ss_family == AF_UNIX)
-		need_unix(needs, &address, length, false);
+	need_peer(needs, words[0], (uint32_t)words[1]);
 	if (words[3] && call_words(call, words[2], iov, 2))
 		judge_netlink(needs, iov[0], iov[1]);
 	if (words[4])

@@ -90,8 +90,7 @@ void rule_setfsid(struct needs *needs)
 		need_id(needs, &set, id);
 }
 
-/* The credentials of a process that the call is about; false if there is no such one to judge. */
-static bool target_creds(pid_t target, struct creds *creds)
+bool target_creds(pid_t target, struct creds *creds)
 {
 	return target > 0 && creds_read(target, creds) == 0;
 }
@@ -106,9 +105,39 @@ static void need_kill(struct needs *needs, pid_t target, int signal)
 		return;
 	bool allowed = own->euid == its.suid || own->euid == its.ruid || own->ruid == its.suid ||
 		       own->ruid == its.ruid;
-	if (!allowed && proc_number(target, "Tgid") != needs->call->tgid && signal != SIGCONT)
+	bool goes_on = signal == SIGCONT && getsid(target) == getsid(needs->call->tgid);
+	if (!allowed && proc_number(target, "Tgid") != needs->call->tgid && !goes_on)
 		need_add(needs, CAP_BIT(CAP_KILL), "another user's process");
 	creds_release(&its);
+}
+
+struct killing {
+	struct needs *needs;
+	pid_t group; /* 0: all */
+	int signal;
+};
+
+static void kill_one(void *context, pid_t pid)
+{
+	const struct killing *killing = context;
+
+	if (pid > 1 && (!killing->group || getpgid(pid) == killing->group))
+		need_kill(killing->needs, pid, killing->signal);
+}
+
+/* kill_something_info(): a group (0: the caller's), or all (-1). Numbers are those of whittle's. */
+static void need_kill_many(struct needs *needs, int32_t pid, int signal)
+{
+	const struct call *call = needs->call;
+	struct killing killing = { needs, -pid, signal };
+
+	if (pid == INT32_MIN || call_target(call, call->tgid) != call->tgid)
+		return;
+	if (pid == 0)
+		killing.group = getpgid(call->tgid);
+	if (pid == -1)
+		killing.group = 0;
+	each_process(kill_one, &killing);
 }
 
 /* The pid behind a pidfd, as whittle's /proc shows it; 0 if it is none or not to be seen. */
@@ -136,7 +165,12 @@ void rule_kill(struct needs *needs)
 			       ? pid_of_pidfd(call, call_int(call, 0))
 			       : call_target(call, call_int(call, group_first ? 1 : 0));
 
-	need_kill(needs, target, call_int(call, group_first ? 2 : 1));
+	int signal = call_int(call, group_first ? 2 : 1);
+
+	if (strcmp(call->name, "kill") == 0 && call_int(call, 0) <= 0)
+		need_kill_many(needs, call_int(call, 0), signal);
+	else
+		need_kill(needs, target, signal);
 }
 
 /* The owner of /proc/PID/environ is its euid, or root if it is not dumpable (task_dump_owner()). */
@@ -169,6 +203,10 @@ void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_
 	if (target <= 0 || target != call_target(needs->call, target) ||
 	    proc_number(target, "Tgid") == needs->call->tgid || !target_creds(target, &its))
 		return;
+	if (its.foreign_userns && task_is_in_own_namespace(needs->call, target)) {
+		creds_release(&its);
+		return;
+	}
 	bool same = same_ids(&its, filesystem_ids ? own->fsuid : own->ruid,
 			     filesystem_ids ? own->fsgid : own->rgid);
 	bool inside = proc_number(target, "TracerPid") == getpid();
@@ -208,7 +246,18 @@ void rule_kcmp(struct needs *needs)
 		need_ptrace(needs, call_target(needs->call, call_int(needs->call, i)), false, 0);
 }
 
-/* pidfd_getfd(), process_madvise(), process_mrelease(): the pidfd is the first argument. */
+/* process_madvise(2): another's memory. The thread group decides, as mm_access() does. */
+void rule_process_madvise(struct needs *needs)
+{
+	pid_t target = pid_of_pidfd(needs->call, call_int(needs->call, 0));
+
+	if (target > 0 && target != needs->call->tgid) {
+		need_ptrace(needs, target, false, 0);
+		need_add(needs, CAP_BIT(CAP_SYS_NICE), "advice on another's memory");
+	}
+}
+
+/* pidfd_getfd(): the pidfd is the first argument. */
 void rule_pidfd_getfd(struct needs *needs)
 {
 	need_ptrace(needs, pid_of_pidfd(needs->call, call_int(needs->call, 0)), false, 0);
@@ -251,6 +300,15 @@ void rule_filter(struct needs *needs)
 		need_filter(needs);
 }
 
+/*
+ * SECURE_ALL_UNPRIVILEGED and their locks (Linux 6.14): the thread may set these alone. Others that
+ * it has already are not seen here.
+ */
+static uint64_t unprivileged_securebits(void)
+{
+	return kernel_is(6, 14) ? 0xf00 : 0;
+}
+
 /* cap_task_prctl() in security/commoncap.c, prctl(2) in kernel/sys.c. */
 void rule_prctl(struct needs *needs)
 {
@@ -261,7 +319,8 @@ void rule_prctl(struct needs *needs)
 		need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_CAPBSET_DROP");
 		return;
 	case PR_SET_SECUREBITS:
-		need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_SET_SECUREBITS");
+		if (!call->args[1] || call->args[1] & ~unprivileged_securebits())
+			need_add(needs, CAP_BIT(CAP_SETPCAP), "PR_SET_SECUREBITS");
 		return;
 	case PR_CAP_AMBIENT: /* out of the permitted and the inheritable set */
 		if (call->args[1] == PR_CAP_AMBIENT_RAISE && call->args[2] <= CAP_LAST_CAP)
@@ -272,6 +331,7 @@ void rule_prctl(struct needs *needs)
 			need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "PR_SET_MM");
 		return;
 	case PR_SET_IO_FLUSHER:
+	case PR_SET_IO_FLUSHER + 1: /* PR_GET_IO_FLUSHER */
 		need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), "PR_SET_IO_FLUSHER");
 		return;
 	case PR_SET_SECCOMP:
@@ -283,130 +343,9 @@ void rule_prctl(struct needs *needs)
 	}
 }
 
-/* can_nice() in kernel/sched/syscalls.c: may thread tid get this nice value? */
-static void need_nice(struct needs *needs, pid_t tid, int nice)
-{
-	struct rlimit limit;
-
-	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
-	errno = 0;
-	int current = getpriority(PRIO_PROCESS, (id_t)tid);
-	if (errno || nice >= current || prlimit(tid, RLIMIT_NICE, NULL, &limit) < 0)
-		return;
-	if ((rlim_t)(20 - nice) > limit.rlim_cur)
-		need_add(needs, CAP_BIT(CAP_SYS_NICE), "a higher priority");
-}
-
-void rule_nice(struct needs *needs)
-{
-	pid_t tid = needs->call->tid;
-
-	errno = 0;
-	int current = getpriority(PRIO_PROCESS, (id_t)tid);
-	int64_t wanted = (int64_t)current + call_int(needs->call, 0);
-	if (!errno)
-		need_nice(needs, tid, wanted < -20 ? -20 : wanted > 19 ? 19 : (int)wanted);
-}
-
-/* The thread that a pid argument means, 0 being the caller. */
-static pid_t thread_target(const struct call *call, int pid)
+pid_t thread_target(const struct call *call, int pid)
 {
 	return pid == 0 ? call->tid : call_target(call, pid);
-}
-
-/* check_same_owner(), set_one_prio_perm(): the caller's euid is one of the target's two. */
-static void need_same_owner(struct needs *needs, pid_t target)
-{
-	uid_t euid = needs->call->creds->euid;
-	struct creds its = { .groups = NULL };
-
-	if (target == needs->call->tid || !target_creds(target, &its))
-		return;
-	if (euid != its.euid && euid != its.ruid)
-		need_add(needs, CAP_BIT(CAP_SYS_NICE), "another user's process");
-	creds_release(&its);
-}
-
-void rule_setpriority(struct needs *needs)
-{
-	const struct call *call = needs->call;
-	pid_t target = thread_target(call, call_int(call, 1));
-
-	if (call_int(call, 0) != PRIO_PROCESS || !target)
-		return;
-	need_same_owner(needs, target);
-	need_nice(needs, target, call_int(call, 2));
-}
-
-void rule_sched_setaffinity(struct needs *needs)
-{
-	need_same_owner(needs, thread_target(needs->call, call_int(needs->call, 0)));
-}
-
-/* user_check_sched_setscheduler() in kernel/sched/syscalls.c. */
-static void need_policy(struct needs *needs, pid_t target, int policy, unsigned int priority)
-{
-	struct sched_param old = { 0 };
-	struct rlimit limit = { 0, 0 };
-	int current = sched_getscheduler(target);
-
-	if (current < 0 || sched_getparam(target, &old) < 0 ||
-	    prlimit(target, RLIMIT_RTPRIO, NULL, &limit) < 0)
-		return;
-	current &= ~SCHED_RESET_ON_FORK;
-	bool deadline = policy == 6 /* SCHED_DEADLINE */;
-	bool realtime = policy == SCHED_FIFO || policy == SCHED_RR;
-	bool enters = realtime && policy != current && !limit.rlim_cur;
-	bool raises = realtime && (int)priority > old.sched_priority && priority > limit.rlim_cur;
-	if (deadline || enters || raises)
-		need_add(needs, CAP_BIT(CAP_SYS_NICE), "a real-time policy");
-}
-
-/* The first version of struct sched_attr: linux/sched/types.h clashes with sched.h. */
-struct attributes {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-/* sched_setscheduler(2), sched_setparam(2) and sched_setattr(2). */
-void rule_sched_setattr(struct needs *needs)
-{
-	const struct call *call = needs->call;
-	pid_t target = thread_target(call, call_int(call, 0));
-	struct attributes attr = { 0 };
-	int32_t priority = 0;
-
-	if (!target)
-		return;
-	need_same_owner(needs, target);
-	if (strcmp(call->name, "sched_setattr") == 0) {
-		if (tracee_read(call->tid, call->args[1], &attr, sizeof attr) < 0)
-			return;
-		need_policy(needs, target, (int)attr.policy, attr.priority);
-		if (attr.policy == SCHED_OTHER || attr.policy == SCHED_BATCH)
-			need_nice(needs, target, attr.nice);
-		return;
-	}
-	bool with_policy = strcmp(call->name, "sched_setscheduler") == 0;
-	int policy = with_policy ? call_int(call, 1) : sched_getscheduler(target);
-	if (tracee_read(call->tid, call->args[with_policy ? 2 : 1], &priority, sizeof priority) ==
-	    0)
-		need_policy(needs, target, policy & ~SCHED_RESET_ON_FORK, (unsigned int)priority);
-}
-
-/* ioprio_check_cap() and set_task_ioprio() in block/. */
-void rule_ioprio_set(struct needs *needs)
-{
-	const struct call *call = needs->call;
-
-	if (IOPRIO_PRIO_CLASS(call_u32(call, 2)) == IOPRIO_CLASS_RT)
-		need_add(needs, CAP_BIT(CAP_SYS_NICE) | CAP_BIT(CAP_SYS_ADMIN),
-			 "real-time I/O priority");
-	if (call_int(call, 0) == IOPRIO_WHO_PROCESS)
-		need_same_owner(needs, thread_target(call, call_int(call, 1)));
 }
 
 static bool read_limit(const struct call *call, uint64_t address, bool is_64bit, uint64_t *ret_hard)

@@ -183,6 +183,8 @@ static bool socket_is_plain(unsigned int wanted, const uint64_t *values)
 #define MMAP_RULE                                                                                  \
 	.answers = LESSON_PATHS | LESSON_CAPS, .keys = { { 2, LONG } }, .plain = prot_is_plain,    \
 	.zero = { .index = 3, .mask = MAP_LOCKED } /* rule_mmap() */
+#define OPTION_RULE                                                                                \
+	.answers = LESSON_CAPS, .keys = { { 1, WORD }, { 2, WORD } }, .plain = option_is_plain
 #define SOCKET_RULE                                                                                \
 	.answers = LESSON_PATHS | LESSON_CAPS, .keys = { { 0, WORD }, { 1, TYPE }, { 2, WORD } },  \
 	.how = TOGETHER, .plain = socket_is_plain
@@ -199,6 +201,7 @@ const struct free_rule free_rules[] = {
 	  .keys = { { 1, WORD } },
 	  .plain = fcntl_is_plain,
 	  .zero = { .index = 2, .mask = O_NOATIME, .when = FOR_ONE, .value = F_SETFL } },
+	{ .name = "getsockopt", OPTION_RULE },
 	{ .name = "ioctl",
 	  .answers = LESSON_CAPS,
 	  .keys = { { 1, WORD } },
@@ -218,10 +221,7 @@ const struct free_rule free_rules[] = {
 	  .answers = LESSON_PATHS | LESSON_CAPS,
 	  .zero = { .index = 4, .mask = LONG },
 	  .sends = true },
-	{ .name = "setsockopt",
-	  .answers = LESSON_CAPS,
-	  .keys = { { 1, WORD }, { 2, WORD } },
-	  .plain = option_is_plain },
+	{ .name = "setsockopt", OPTION_RULE },
 	{ .name = "socket", SOCKET_RULE },
 	{ .name = "socketpair", SOCKET_RULE },
 	{ .name = "timer_create",

@@ -526,8 +526,6 @@ void exec_leave(struct observer *, struct thread *, const struct outcome *);
  */
 void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	       const struct creds *before);
-/* The interpreter that a "#!" line names: its start, and *ret_length; NULL if it is none. */
-const char *exec_interpreter(const char *head, size_t length, size_t *ret_length);
 
 /* ---- socket.c ---- */
 

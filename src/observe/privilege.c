@@ -32,12 +32,15 @@ static void judge(const struct observer *observer, struct thread *thread)
 	thread->need_count = capable_needs(&call, thread->needs);
 }
 
-/* What succeeds changes the state that the rules look at: they are asked before. */
+/*
+ * What succeeds changes the state that the rules look at: they are asked before. A program may ask
+ * for capabilities that who executes it does not hold.
+ */
 void privilege_enter(const struct observer *observer, struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
 
-	if (creds && creds->effective)
+	if (creds && (creds->effective || thread->row->topic == TOPIC_EXEC))
 		judge(observer, thread);
 }
 
@@ -60,13 +63,17 @@ void privilege_leave(struct observer *observer, struct thread *thread, int64_t r
 	bool refused = result == -EPERM || result == -EACCES;
 	const struct creds *creds;
 
+	if (result == -ENOSYS) /* the kernel has no such call: nothing was asked */
+		return;
+
 	if (refused && !thread->needs_judged)
 		judge(observer, thread);
 	if (!thread->need_count)
 		return;
 	creds = thread_creds(thread);
 	for (size_t i = 0; creds && i < thread->need_count; i++) {
-		bool held = thread->needs[i].any_of & creds->effective;
+		bool held = thread->needs[i].any_of &
+			    (thread->needs[i].bounding ? creds->bounding : creds->effective);
 
 		if (held != refused)
 			emit_need(observer, thread, &thread->needs[i],

@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* Ids of the caller: of user 10, group 20, in group 30. */
 static gid_t groups[] = { 30 };
@@ -135,7 +136,8 @@ static void test_open(void **state)
 		{ S_IFDIR | 0700, 0, O_RDONLY | O_DIRECTORY, EITHER },
 		{ S_IFREG | 04777, 0, O_WRONLY, "CAP_FSETID" },
 		{ S_IFREG | 02777, 0, O_WRONLY, "CAP_FSETID" },
-		{ S_IFREG | 02767, 0, O_WRONLY, "" },
+		{ S_IFREG | 02767, 0, O_WRONLY, "CAP_FSETID" },
+		{ S_IFREG | 0767, 0, O_WRONLY, "" },
 		{ 0, 0, O_WRONLY | O_CREAT, OVERRIDE },
 		{ 0, 0, O_WRONLY, "" },
 	};
@@ -145,7 +147,16 @@ static void test_open(void **state)
 		assert_string_equal(on_path("openat", &user, dir, rows[i].mode, rows[i].owner, 0,
 					    ARGS6(0, 0, rows[i].flags)),
 				    rows[i].needs);
+	assert_string_equal(on_path("openat", &user, dir, S_IFREG | 02767, 0, 30,
+				    ARGS6(0, 0, O_WRONLY)),
+			    "");
 	assert_string_equal(on_path("open", &user, sticky, 0, 0, 0, ARGS6(0, O_CREAT)), "");
+	/* a new file that would get a group of others and run with it */
+	struct path_node theirs = DIRECTORY(0, 40, 02777), ours = DIRECTORY(0, 30, 02777);
+	const uint64_t create[6] = { 0, O_CREAT, 02755 }, plain_mode[6] = { 0, O_CREAT, 02745 };
+	assert_string_equal(on_path("open", &user, theirs, 0, 0, 0, create), "CAP_FSETID");
+	assert_string_equal(on_path("open", &user, ours, 0, 0, 0, create), "");
+	assert_string_equal(on_path("open", &user, theirs, 0, 0, 0, plain_mode), "");
 	assert_string_equal(on_path("creat", &user, dir, S_IFREG | 0644, 0, 0, NULL), OVERRIDE);
 	assert_string_equal(on_path("execve", &user, dir, S_IFREG | 0700, 0, 0, NULL), OVERRIDE);
 	assert_string_equal(on_path("execve", &user, dir, S_IFREG | 0600, 0, 0, NULL), "");
@@ -374,6 +385,39 @@ static void test_sockets(void **state)
 	assert_string_equal(OPTION(SO_DEBUG, &seven), "CAP_NET_ADMIN");
 	assert_string_equal(OPTION(SO_RCVBUFFORCE, &zero), "CAP_NET_ADMIN");
 	assert_string_equal(OPTION(SO_REUSEADDR, &seven), "");
+	assert_string_equal(OPTION(69 /* SO_PREFER_BUSY_POLL */, &seven), "CAP_NET_ADMIN");
+	assert_string_equal(OPTION(70 /* SO_BUSY_POLL_BUDGET */, &seven), "");
+	assert_string_equal(OPTION(SO_TXTIME, &zero), "CAP_NET_ADMIN");
+	assert_string_equal(plain("getsockopt", &user, ARGS6(3, IPPROTO_IP, 64)), "CAP_NET_ADMIN");
+	assert_string_equal(plain("getsockopt", &user, ARGS6(3, SOL_SOCKET, SO_MARK)), "");
+	assert_string_equal(plain("socket", &user, ARGS6(AF_INET, SOCK_PACKET)), "CAP_NET_RAW");
+}
+
+/* Options that a descriptor decides. */
+static void test_bound(void **state)
+{
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	AUTO_CLOSE int netfilter = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	AUTO_CLOSE int route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	const char *bind = "SO_BINDTODEVICE";
+
+	(void)state;
+	assert_true(fd >= 0);
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0) {
+		assert_string_equal(plain("setsockopt", &user,
+					  ARGS6((uint64_t)fd, SOL_SOCKET, SO_BINDTODEVICE,
+						(uintptr_t)bind, 1)),
+				    "CAP_NET_RAW");
+	}
+	if (netfilter >= 0) {
+		assert_string_equal(plain("setsockopt", &user,
+					  ARGS6((uint64_t)netfilter, SOL_NETLINK,
+						NETLINK_ADD_MEMBERSHIP)),
+				    "CAP_NET_ADMIN");
+	}
+	assert_string_equal(plain("setsockopt", &user,
+				  ARGS6((uint64_t)route, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP)),
+			    "");
 }
 
 static const char *netlink(int protocol, unsigned int type)
@@ -394,6 +438,9 @@ static void test_netlink(void **state)
 	assert_string_equal(netlink(NETLINK_ROUTE, RTM_NEWLINK), "CAP_NET_ADMIN");
 	assert_string_equal(netlink(NETLINK_AUDIT, 1000), "CAP_AUDIT_CONTROL");
 	assert_string_equal(netlink(NETLINK_AUDIT, 1100), "CAP_AUDIT_WRITE");
+	assert_string_equal(netlink(NETLINK_AUDIT, 1002), ""); /* AUDIT_LIST: no longer known */
+	assert_string_equal(netlink(NETLINK_SOCK_DIAG, 20), "");
+	assert_string_equal(netlink(NETLINK_SOCK_DIAG, 21), "CAP_NET_ADMIN");
 	assert_string_equal(netlink(NETLINK_GENERIC, RTM_NEWLINK), "");
 }
 
@@ -453,6 +500,19 @@ static void test_system(void **state)
 		{ "iopl", { 0 }, "" },
 		{ "getpid", { 0 }, "" },
 		{ "mmap", { 0, 1 << 20, 3, MAP_PRIVATE }, "" },
+		{ "mmap", { 0, 4096, 3, MAP_PRIVATE | MAP_FIXED }, "CAP_SYS_RAWIO" },
+		{ "clock_settime", { CLOCK_REALTIME }, "CAP_SYS_TIME" },
+		{ "clock_settime", { CLOCK_MONOTONIC }, "" },
+		{ "prctl", { PR_SET_SECUREBITS, 0x1 }, "CAP_SETPCAP" },
+		{ "prctl", { PR_SET_SECUREBITS, 0 }, "CAP_SETPCAP" },
+		{ "keyctl", { 22, 11 }, "CAP_SETUID" },
+		{ "keyctl", { 22, 10 }, "" },
+		{ "keyctl", { 4, 1, 11, UINT32_MAX }, "CAP_SYS_ADMIN" },
+		{ "keyctl", { 4, 1, UINT32_MAX, 30 }, "" },
+		{ "fanotify_mark", { 3, 0x101 }, "CAP_SYS_ADMIN" },
+		{ "fanotify_mark", { 3, 0x1 }, "" },
+		{ "ioctl", { 3, 1 }, "CAP_SYS_RAWIO" },
+		{ "ioctl", { 3, 0x5457 }, "CAP_CHECKPOINT_RESTORE|CAP_SYS_ADMIN" },
 	};
 
 	(void)state;
@@ -543,7 +603,10 @@ static void test_processes(void **state)
 	assert_string_equal(plain("kill", &same, ARGS6(target, SIGTERM)), "");
 	assert_string_equal(plain("kill", &other, ARGS6(target, SIGTERM)), "CAP_KILL");
 	assert_string_equal(plain("kill", &other, ARGS6((uint64_t)getpid(), SIGTERM)), "");
-	assert_string_equal(plain("kill", &other, ARGS6(0, SIGTERM)), "");
+	/* this process is in the group too, and another user's */
+	assert_string_equal(plain("kill", &other, ARGS6(0, SIGTERM)), "CAP_KILL");
+	assert_string_equal(plain("kill", &same, ARGS6(0, SIGTERM)), "");
+	assert_string_equal(plain("kill", &other, ARGS6(target, SIGCONT)), "");
 	assert_string_equal(plain("tgkill", &other, ARGS6(target, target, 0)), "CAP_KILL");
 	assert_string_equal(plain("process_vm_readv", &other, ARGS6(target)), "CAP_SYS_PTRACE");
 	assert_string_equal(plain("sched_setaffinity", &other, ARGS6(target)), "CAP_SYS_NICE");
@@ -608,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_xattr),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_netlink),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_system),

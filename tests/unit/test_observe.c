@@ -1,4 +1,5 @@
 /* The pure parts of the decoders: words of flags, numbers and addresses. */
+#include <observe/interpreter.h>
 #include <observe/observe.h>
 
 /* cmocka.h takes the name fail(): it comes after whittle's headers. */
