@@ -40,9 +40,10 @@ enum { SITE_ABI, SITE_NAME, SITE_PROGRAM, SITE_FRAMES };
 /*
  * A directory's path ends in "/". Access is one word of: read write append create truncate delete
  * rename-from rename-to exchange link symlink mkdir rmdir mknod chmod chown xattr exec map-exec
- * lock lock-write connect bind stat list chdir. Target is the old name of a link, the other name of
- * a rename. Owner is "owner" if the object's uid is the thread's fsuid at the check (a new file's
- * is), "other" if not, "unknown" if that could not be told.
+ * lock lock-write connect bind stat list chdir inherit-read inherit-write (a descriptor that was
+ * open for that, and not from outside, when the program began by execve). Target is the old name of
+ * a link, the other name of a rename. Owner is "owner" if the object's uid is the thread's fsuid at
+ * the check (a new file's is), "other" if not, "unknown" if that could not be told.
  */
 enum { PATH_PATH, PATH_ACCESS, PATH_OWNER, PATH_PROGRAM, PATH_TARGET };
 /*
@@ -51,10 +52,10 @@ enum { PATH_PATH, PATH_ACCESS, PATH_OWNER, PATH_PROGRAM, PATH_TARGET };
  */
 enum { EXEC_PATH, EXEC_BY, EXEC_INTERPRETERS };
 /*
- * operation: socket socketpair bind connect listen accept send; family, type: as AppArmor writes
- * them (inet, unix, netlink; stream, dgram, raw, seqpacket); protocol: decimal. address: for inet a
- * class (any loopback private link-local multicast public), for unix the path, "@name" or
- * "unnamed".
+ * operation: socket socketpair bind connect listen accept send, inherit (as above); family, type:
+ * as AppArmor writes them (inet, unix, netlink; stream, dgram, raw, seqpacket); protocol: decimal.
+ * address: for inet a class (any loopback private link-local multicast public), for unix the path,
+ * "@name" or "unnamed".
  */
 enum {
 	SOCKET_OPERATION,

@@ -8,6 +8,17 @@
 
 #include <whittle/evidence.h>
 
+/* What becomes of the AppArmor profile where one program executes another. */
+enum exec_mode {
+	EXEC_INHERIT,  /* ix: all run under one profile */
+	EXEC_PROFILE,  /* px: each has a profile that is made elsewhere, by its own evidence */
+	EXEC_CHILD,    /* cx: each has a child profile inside the one of the first program */
+	EXEC_SEPARATE, /* child-profiles: each has a profile of its own in the same file */
+	EXEC_MODES
+};
+/* As options and policy.json have them. */
+extern const char *const exec_mode_words[EXEC_MODES];
+
 /* Which runtimes' own calls a container profile must allow (profiles/floors). */
 struct policy_options {
 	const char *runtime;           /* any, none, or of floor_family() */
@@ -17,6 +28,10 @@ struct policy_options {
 	const char *seccomp;           /* the filter's file, as a target names it; NULL: its own */
 	bool apparmor;                 /* container targets name the AppArmor profile */
 	bool spo_beta;                 /* resources as the operator had them before its v1 */
+	enum exec_mode exec;
+	bool keep_environment; /* where the profile changes, LD_PRELOAD and its like are kept */
+	bool complain;         /* the AppArmor profile refuses nothing, but has the kernel log it */
+	bool host;             /* the AppArmor profile is for this machine, not for a container */
 };
 
 /* Reasons: sorted unique lines of evidence text. */
@@ -73,14 +88,23 @@ enum apparmor_class {
 	APPARMOR_CHANGE_PROFILE
 };
 
+struct apparmor_profile {
+	char *name;  /* as rules and peers have it: "whittle-sh", "whittle-sh//usr.bin.cat" */
+	char *image; /* evidence text: the program that it is for; of the first the profile: "" */
+	char *local; /* of a child profile its name inside the other; else "" */
+	bool elsewhere; /* px: not in this file */
+};
+
 struct apparmor_rule {
+	size_t profile; /* index in apparmor_profiles: whose rule it is */
 	enum apparmor_class class;
 	bool owner;
 	char *perms;  /* "rwk", "mrix"; signal and ptrace "send, receive"; unix "(bind, listen)" */
 	char *name;   /* evidence text: file, new link, mount point, capability, family */
-	char *target; /* evidence text: link's old name, mount source, socket type, signal peer, or
-			 "" */
-	char *detail; /* whittle's own words: mount options, fstype, signal set, or "" */
+	char *target; /* evidence text: link's old name, mount source, socket type, signal peer, of
+			 an exec with another profile that profile, or "" */
+	char *detail; /* whittle's own words: mount options, fstype, signal set, "Cx" of an exec
+			 with another profile, or "" */
 	struct reasons why;
 };
 
@@ -118,7 +142,10 @@ struct policy {
 	size_t seccomp_count;
 	struct capability_rule *capabilities;
 	size_t capability_count;
-	struct apparmor_rule *apparmor;
+	bool leaves_namespace; /* files may have no name: other mount namespaces, files in memory */
+	struct apparmor_profile *apparmor_profiles; /* the first is that of the command */
+	size_t apparmor_profile_count;
+	struct apparmor_rule *apparmor; /* sorted by profile first */
 	size_t apparmor_count;
 	struct setting *settings;
 	size_t setting_count;

@@ -139,7 +139,11 @@ enum {
 	OPTION_INCOMPLETE,
 	OPTION_SECCOMP,
 	OPTION_APPARMOR,
-	OPTION_SPO_API
+	OPTION_SPO_API,
+	OPTION_EXEC,
+	OPTION_KEEP_ENVIRONMENT,
+	OPTION_COMPLAIN,
+	OPTION_FORM
 };
 
 static const struct option long_options[] = {
@@ -151,6 +155,10 @@ static const struct option long_options[] = {
 	{ "seccomp", required_argument, NULL, OPTION_SECCOMP },
 	{ "apparmor", no_argument, NULL, OPTION_APPARMOR },
 	{ "spo-api", required_argument, NULL, OPTION_SPO_API },
+	{ "exec", required_argument, NULL, OPTION_EXEC },
+	{ "keep-environment", no_argument, NULL, OPTION_KEEP_ENVIRONMENT },
+	{ "complain", no_argument, NULL, OPTION_COMPLAIN },
+	{ "form", required_argument, NULL, OPTION_FORM },
 	COMMON_OPTIONS,
 };
 
@@ -182,6 +190,33 @@ static bool take_option(int option, struct emit_options *options)
 	return true;
 }
 
+static int take_exec(const char *word, enum exec_mode *ret_mode)
+{
+	for (enum exec_mode mode = 0; mode < EXEC_MODES; mode++)
+		if (strcmp(exec_mode_words[mode], word) == 0) {
+			*ret_mode = mode;
+			return 0;
+		}
+	return usage_error("emit", "--exec takes ix, px, cx or child-profiles, not %s", word);
+}
+
+/* Those of the AppArmor profile. Returns 0, or the exit status. */
+static int take_apparmor_option(int option, struct policy_options *policy)
+{
+	if (option == OPTION_EXEC)
+		return take_exec(optarg, &policy->exec);
+	if (option == OPTION_KEEP_ENVIRONMENT)
+		policy->keep_environment = true;
+	else if (option == OPTION_COMPLAIN)
+		policy->complain = true;
+	else if (option == OPTION_FORM && strcmp(optarg, "host") != 0 &&
+		 strcmp(optarg, "container") != 0)
+		return usage_error("emit", "--form takes container or host, not %s", optarg);
+	else if (option == OPTION_FORM)
+		policy->host = strcmp(optarg, "host") == 0;
+	return 0;
+}
+
 /*
  * Options may stand anywhere. Returns -1 to go on, else the exit status; what is left at
  * argv[optind] is evidence.
@@ -193,7 +228,8 @@ static int parse(int argc, char **argv, struct emit_options *options)
 	while ((option = next_option("emit", argc, argv, COMMON_LETTERS, long_options)) != -1) {
 		if (option == 'h' || option == '?')
 			return option == 'h' ? 0 : 2;
-		if (!take_option(option, options))
+		if (!take_option(option, options) ||
+		    take_apparmor_option(option, &options->policy) != 0)
 			return 2;
 	}
 	const char *target = optind < argc ? argv[optind++] : NULL;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define PEER_SELF    "@{profile_name}" /* all of the workload runs under one label (ix) */
+#define PEER_SELF    "@{profile_name}" /* who runs under the same label */
 #define PEER_OUTSIDE "unconfined"
 
 /* The families and types that apparmor_parser 3.0 knows (tried one by one). */
@@ -73,7 +73,12 @@ static void add_sockets(const struct evidence *evidence, struct policy *policy,
 	for (size_t i = 0; i < count; i++) {
 		const char *const *field = facts[i]->fact.field;
 		const char *family = field[SOCKET_FAMILY], *type = field[SOCKET_TYPE];
+		bool inherited = strcmp(field[SOCKET_OPERATION], "inherit") == 0;
 
+		/* Asked only where the exec changed the profile. */
+		if ((inherited && policy->apparmor_profile_count == 1) ||
+		    !drafts_enter(drafts, field[SOCKET_PROGRAM]))
+			continue;
 		/* Later calls check the same pair as socket(2): one rule for all of them. */
 		if (is_word(families, family) && is_word(types, type))
 			draft_add(drafts, APPARMOR_NETWORK, family, type, "")->why =
@@ -104,6 +109,46 @@ static const struct reach *find_reach(const char *to)
 		if (strcmp(reaches[i].to, to) == 0)
 			return &reaches[i];
 	return NULL;
+}
+
+/* What one program asks of another, and what that is asked at the same time. */
+struct exchange {
+	const struct fact *fact;
+	const char *program;
+	unsigned int own, other;
+	void (*add)(struct drafts *drafts, const struct fact *fact, const char *peer,
+		    unsigned int perms);
+};
+
+static void exchange_between(struct drafts *drafts, const struct exchange *exchange, size_t from,
+			     size_t to)
+{
+	const struct apparmor_profile *profiles = drafts->policy->apparmor_profiles;
+	bool same = from == to;
+
+	if (drafts_enter_profile(drafts, from))
+		exchange->add(drafts, exchange->fact, same ? PEER_SELF : profiles[to].name,
+			      exchange->own | (same ? exchange->other : 0));
+	if (!same && drafts_enter_profile(drafts, to))
+		exchange->add(drafts, exchange->fact, profiles[from].name, exchange->other);
+}
+
+/* Whom of the workload it reached is not known: with several profiles, each may be the other. */
+static void exchange_inside(struct drafts *drafts, const struct exchange *exchange, bool self)
+{
+	const struct policy *policy = drafts->policy;
+	size_t own = confinement_of(drafts->confinement, exchange->program);
+
+	for (size_t from = 0; from < policy->apparmor_profile_count; from++) {
+		const struct apparmor_profile *profile = &policy->apparmor_profiles[from];
+
+		if (from != own &&
+		    !(profile->elsewhere && strcmp(profile->image, exchange->program) == 0))
+			continue;
+		for (size_t to = 0; to < policy->apparmor_profile_count; to++)
+			if (!self || to == from)
+				exchange_between(drafts, exchange, from, to);
+	}
 }
 
 static bool is_signal(const char *name)
@@ -146,16 +191,34 @@ static void add_signals(const struct evidence *evidence, struct policy *policy,
 				    fact->field[SIGNAL_NAME], fact->field[SIGNAL_TO]);
 			continue;
 		}
-		/* Both sides are asked, and with one label both are this profile. */
+		struct exchange exchange = { fact, fact->field[SIGNAL_PROGRAM], PERM_SEND,
+					     PERM_RECEIVE, add_signal };
 		if (reach->inside)
-			add_signal(drafts, fact, PEER_SELF, PERM_SEND | PERM_RECEIVE);
-		if (reach->outside)
+			exchange_inside(drafts, &exchange,
+					strcmp(fact->field[SIGNAL_TO], "self") == 0);
+		if (reach->outside && drafts_enter(drafts, exchange.program))
 			add_signal(drafts, fact, PEER_OUTSIDE, PERM_SEND);
 	}
-	/* Without this not even root's kill -9 from outside ends the workload. */
-	struct draft *draft = draft_add(drafts, APPARMOR_SIGNAL, "", PEER_OUTSIDE, "");
-	draft->perms = PERM_RECEIVE;
-	draft->why = xstrdup("so that it can be stopped from outside");
+}
+
+/*
+ * Without this not even root's kill -9 from outside ends the workload. Where runtimes have profiles
+ * of these names (Ubuntu), they are who stops a container.
+ */
+static void add_stops(const struct policy *policy, struct drafts *drafts)
+{
+	static const char *const stoppers[] = { PEER_OUTSIDE, "crun", "runc" };
+	size_t count = policy->options.host ? 1 : ARRAY_SIZE(stoppers);
+
+	for (size_t i = 0; i < policy->apparmor_profile_count; i++) {
+		for (size_t k = 0; k < count && drafts_enter_profile(drafts, i); k++) {
+			struct draft *draft =
+				draft_add(drafts, APPARMOR_SIGNAL, "", stoppers[k], "");
+
+			draft->perms = PERM_RECEIVE;
+			draft->why = xstrdup("so that it can be stopped from outside");
+		}
+	}
 }
 
 /* The mode in which the kernel asks (ptrace_may_access()): those of this table read, others attach.
@@ -195,16 +258,20 @@ static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
 		const char *result = fact->field[PTRACE_RESULT];
 		const struct reach *reach = find_reach(to);
 		unsigned int perms = ptrace_perms(request);
+		bool traceme = strcmp(request, "traceme") == 0;
 
 		/* A process may always look at itself (__ptrace_may_access(), mm_access()). */
 		if (!reach || strcmp(to, "self") == 0)
 			continue;
 		/* Inside, a refusal is the recorder's doing: it holds the place of the tracer. */
+		struct exchange exchange = { fact, fact->field[PTRACE_PROGRAM],
+					     traceme ? ptrace_mirror(perms) : perms,
+					     traceme ? perms : ptrace_mirror(perms), add_ptrace };
 		if (reach->inside)
-			add_ptrace(drafts, fact, PEER_SELF, perms | ptrace_mirror(perms));
-		if (reach->outside && strcmp(result, "EPERM") != 0 && strcmp(result, "EACCES") != 0)
-			add_ptrace(drafts, fact, PEER_OUTSIDE,
-				   strcmp(request, "traceme") == 0 ? PERM_TRACEDBY : perms);
+			exchange_inside(drafts, &exchange, false);
+		if (reach->outside && strcmp(result, "EPERM") != 0 &&
+		    strcmp(result, "EACCES") != 0 && drafts_enter(drafts, exchange.program))
+			add_ptrace(drafts, fact, PEER_OUTSIDE, exchange.own);
 	}
 }
 
@@ -289,6 +356,8 @@ static void add_mount(const struct fact *fact, struct policy *policy, struct dra
 			row = &mount_rows[i];
 	if (!row || field[MOUNT_TARGET][0] != '/')
 		return; /* fsopen(2) and its kin are not mediated; move_mount(2) speaks for them */
+	if (!drafts_enter(drafts, field[MOUNT_PROGRAM]))
+		return;
 	AUTO_FREE char *detail = mount_detail(row, fact, policy);
 	if (!detail)
 		return;
@@ -305,6 +374,7 @@ void derive_access(const struct evidence *evidence, struct policy *policy, struc
 
 	add_sockets(evidence, policy, drafts);
 	add_signals(evidence, policy, drafts);
+	add_stops(policy, drafts);
 	add_ptraces(evidence, drafts);
 	for (size_t i = 0; i < count; i++)
 		add_mount(&mounts[i]->fact, policy, drafts);

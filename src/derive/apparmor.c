@@ -31,6 +31,7 @@ struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const 
 	}
 	struct draft *draft = &drafts->list[drafts->count++];
 	*draft = (struct draft){
+		.profile = drafts->profile,
 		.class = class,
 		.name = xstrdup(name),
 		.target = xstrdup(target),
@@ -39,11 +40,24 @@ struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const 
 	return draft;
 }
 
+bool drafts_enter_profile(struct drafts *drafts, size_t profile)
+{
+	drafts->profile = profile;
+	return !drafts->policy->apparmor_profiles[profile].elsewhere;
+}
+
+bool drafts_enter(struct drafts *drafts, const char *image)
+{
+	return drafts_enter_profile(drafts, confinement_of(drafts->confinement, image));
+}
+
 static int compare_drafts(const void *a, const void *b)
 {
 	const struct draft *one = a, *two = b;
-	int diff = (one->class > two->class) - (one->class < two->class);
+	int diff = (one->profile > two->profile) - (one->profile < two->profile);
 
+	if (diff == 0)
+		diff = (one->class > two->class) - (one->class < two->class);
 	if (diff == 0)
 		diff = strcmp(one->name, two->name);
 	if (diff == 0)
@@ -70,6 +84,7 @@ static char *perms_text(unsigned int perms)
 static void fold(struct draft *drafts, size_t count, struct apparmor_rule *ret_rule)
 {
 	struct apparmor_rule rule = {
+		.profile = drafts->profile,
 		.class = drafts->class,
 		.owner = true,
 		.name = STEAL(drafts->name),
@@ -93,24 +108,71 @@ static void fold(struct draft *drafts, size_t count, struct apparmor_rule *ret_r
 	 * An image and its libraries are checked with whatever identity the process has at that
 	 * moment, also before a setuid(2) by whoever starts it: no condition on them.
 	 */
-	if (perms & (PERM_M | PERM_IX))
+	if (perms & (PERM_M | PERM_IX) || (rule.class == APPARMOR_FILE && *rule.detail))
 		rule.owner = false;
 	rule.perms = perms_text(perms);
 	reasons_sort(&rule.why);
 	*ret_rule = rule;
 }
 
-static void add_capabilities(const struct policy *policy, struct drafts *drafts)
+static void add_capability(struct drafts *drafts, const char *capability, char *why)
 {
+	AUTO_FREE char *name = xstrdup(capability + strlen("CAP_"));
+
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	draft_add(drafts, APPARMOR_CAPABILITY, name, "", "")->why = why;
+}
+
+/* All in one profile: what the list says. */
+static void add_all_capabilities(const struct policy *policy, struct drafts *drafts)
+{
+	drafts_enter_profile(drafts, 0);
 	for (size_t i = 0; i < policy->capability_count; i++) {
 		const struct capability_rule *rule = &policy->capabilities[i];
-		AUTO_FREE char *name = xstrdup(rule->name + strlen("CAP_"));
 
-		for (char *c = name; *c; c++)
-			*c = (char)tolower((unsigned char)*c);
 		for (size_t k = 0; k < rule->why.count; k++)
-			draft_add(drafts, APPARMOR_CAPABILITY, name, "", "")->why =
-				xstrdup(rule->why.line[k]);
+			add_capability(drafts, rule->name, xstrdup(rule->why.line[k]));
+	}
+}
+
+/* Is the capability one of the alternatives "CAP_A|CAP_B"? */
+static bool is_alternative(const char *alternatives, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = alternatives; *at; at += *at == '|') {
+		size_t one = strcspn(at, "|");
+
+		if (one == length && strncmp(at, name, length) == 0)
+			return true;
+		at += one;
+	}
+	return false;
+}
+
+/* To each program what of the list its own checks need; of several that do, the one listed first.
+ */
+static void add_own_capabilities(const struct evidence *evidence, const struct policy *policy,
+				 struct drafts *drafts)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_CAPABILITY, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *fact = &facts[i]->fact;
+		size_t k = 0;
+
+		if (strcmp(fact->field[CAPABILITY_VERDICT], "required") != 0 ||
+		    !drafts_enter(drafts, fact->field[CAPABILITY_PROGRAM]))
+			continue;
+		while (k < policy->capability_count &&
+		       !is_alternative(fact->field[CAPABILITY_NAME], policy->capabilities[k].name))
+			k++;
+		if (k < policy->capability_count)
+			add_capability(drafts, policy->capabilities[k].name,
+				       describe_capability(fact));
 	}
 }
 
@@ -141,30 +203,60 @@ static void note_size(struct policy *policy)
 {
 	enum { STATES_MAX = 65535 };
 	const char *last = "";
-	size_t states = 0;
+	size_t states = 0, most = 0, profile = 0;
 
 	for (size_t i = 0; i < policy->apparmor_count; i++) {
 		const struct apparmor_rule *rule = &policy->apparmor[i];
 
 		if (rule->class != APPARMOR_FILE && rule->class != APPARMOR_LINK)
 			continue;
+		if (rule->profile != profile) {
+			profile = rule->profile;
+			last = "";
+			states = 0;
+		}
 		states += count_own(last, rule->name) + count_own("", rule->target); /* of a link */
 		last = rule->name;
+		most = states > most ? states : most;
 	}
-	if (states > STATES_MAX)
+	if (most > STATES_MAX)
 		policy_note(policy,
 			    "the AppArmor profile may name more files than apparmor_parser can "
 			    "hold (over %d states): let a pattern stand for those that vary",
 			    STATES_MAX);
 }
 
+/* Where files may be met that have no name in the mount namespace of the process (d_path()). */
+static bool leaves_namespace(const struct evidence *evidence)
+{
+	size_t execs, mounts, namespaces;
+	AUTO_FREE const struct evidence_fact **exec = evidence_facts(evidence, FACT_EXEC, &execs);
+	AUTO_FREE const struct evidence_fact **mount =
+		evidence_facts(evidence, FACT_MOUNT, &mounts);
+	AUTO_FREE const struct evidence_fact **namespace =
+		evidence_facts(evidence, FACT_NAMESPACE, &namespaces);
+
+	for (size_t i = 0; i < execs; i++)
+		if (strncmp(exec[i]->fact.field[EXEC_PATH], "/memfd:", 7) == 0)
+			return true;
+	for (size_t i = 0; i < namespaces; i++)
+		if (strstr(namespace[i] -> fact.field[NAMESPACE_KINDS], "mnt") ||
+		    strcmp(namespace[i] -> fact.field[NAMESPACE_OPERATION], "chroot") == 0)
+			return true;
+	return mounts > 0;
+}
+
 void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 {
-	struct drafts drafts = { NULL, 0, 0 };
+	struct confinement *confinement = confinement_new(evidence, policy);
+	struct drafts drafts = { .policy = policy, .confinement = confinement };
 
 	derive_files(evidence, policy, &drafts);
 	derive_access(evidence, policy, &drafts);
-	add_capabilities(policy, &drafts);
+	if (policy->apparmor_profile_count == 1)
+		add_all_capabilities(policy, &drafts);
+	else
+		add_own_capabilities(evidence, policy, &drafts);
 	qsort(drafts.list, drafts.count, sizeof(*drafts.list), compare_drafts);
 	policy->apparmor = xcalloc(drafts.count, sizeof(*policy->apparmor));
 	for (size_t from = 0, to; from < drafts.count; from = to) {
@@ -174,5 +266,7 @@ void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 		fold(&drafts.list[from], to - from, &policy->apparmor[policy->apparmor_count++]);
 	}
 	free(drafts.list);
+	policy->leaves_namespace = leaves_namespace(evidence);
+	confinement_free(confinement);
 	note_size(policy);
 }

@@ -55,7 +55,7 @@ static cap_value_t choose(uint64_t any_of)
 	return lowest(others ? others : any_of);
 }
 
-static char *describe(const struct fact *fact)
+char *describe_capability(const struct fact *fact)
 {
 	const char *object = fact->field[CAPABILITY_OBJECT];
 
@@ -87,7 +87,7 @@ static void add_rule(struct policy *policy, cap_value_t cap, const struct need *
 		if (!(needs[i].any_of & bit))
 			continue;
 		others &= needs[i].any_of;
-		reasons_add(&rule.why, describe(needs[i].fact));
+		reasons_add(&rule.why, describe_capability(needs[i].fact));
 	}
 	reasons_sort(&rule.why);
 	rule.others = join_names(others & ~bit);
@@ -119,7 +119,7 @@ static int compare_capabilities(const void *a, const void *b)
 static bool is_required(const struct fact *fact, uint64_t any_of, struct policy *policy)
 {
 	const char *name = fact->field[CAPABILITY_NAME];
-	AUTO_FREE char *cause = describe(fact);
+	AUTO_FREE char *cause = describe_capability(fact);
 
 	if (strcmp(fact->field[CAPABILITY_VERDICT], "required") != 0) {
 		policy_note(policy, "%s was wanted and refused: %s", name, cause);

@@ -39,6 +39,12 @@ void reasons_sort(struct reasons *reasons)
 	reasons->count = kept;
 }
 
+bool reasons_have(const struct reasons *reasons, const char *line)
+{
+	return reasons->count &&
+	       bsearch(&line, reasons->line, reasons->count, sizeof(*reasons->line), compare_lines);
+}
+
 void reasons_free(struct reasons *reasons)
 {
 	for (size_t i = 0; i < reasons->count; i++)
@@ -202,8 +208,6 @@ static void derive_programs(const struct evidence *evidence, struct policy *poli
  */
 static char *default_name(const struct evidence *evidence)
 {
-	static const char safe[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t count;
 	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_EXEC, &count);
 
@@ -213,11 +217,7 @@ static char *default_name(const struct evidence *evidence)
 
 		if (*field[EXEC_BY] || !slash || !slash[1])
 			continue;
-		char *name = xasprintf("whittle-%.64s", slash + 1);
-		for (char *c = name; *c; c++)
-			if (!strchr(safe, *c))
-				*c = '_';
-		return name;
+		return profile_name(field[EXEC_PATH]);
 	}
 	return xstrdup("whittle");
 }
@@ -235,6 +235,10 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.seccomp = options->seccomp ? xstrdup(options->seccomp) : NULL;
 	policy->options.apparmor = options->apparmor;
 	policy->options.spo_beta = options->spo_beta;
+	policy->options.exec = options->exec;
+	policy->options.keep_environment = options->keep_environment;
+	policy->options.complain = options->complain;
+	policy->options.host = options->host;
 	derive_completeness(evidence, policy);
 	derive_facets(evidence, policy);
 	derive_programs(evidence, policy);
@@ -282,6 +286,12 @@ void policy_free(struct policy *policy)
 		reasons_free(&policy->capabilities[i].why);
 	}
 	free(policy->capabilities);
+	for (size_t i = 0; i < policy->apparmor_profile_count; i++) {
+		free(policy->apparmor_profiles[i].name);
+		free(policy->apparmor_profiles[i].image);
+		free(policy->apparmor_profiles[i].local);
+	}
+	free(policy->apparmor_profiles);
 	for (size_t i = 0; i < policy->apparmor_count; i++) {
 		struct apparmor_rule *rule = &policy->apparmor[i];
 

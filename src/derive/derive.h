@@ -8,6 +8,8 @@
 void reasons_add(struct reasons *reasons, char *line);
 void reasons_sort(struct reasons *reasons);
 void reasons_free(struct reasons *reasons);
+/* Is the line there? They must be sorted. */
+bool reasons_have(const struct reasons *reasons, const char *line);
 
 /* Something a reader of the policy must know; text of whittle's and evidence text. */
 void policy_note(struct policy *policy, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -28,11 +30,29 @@ void derive_runtime(const struct evidence *evidence, struct policy *policy);
 /* The capabilities that were required, singletons first, then the weaker of each choice left. */
 void derive_capabilities(const struct evidence *evidence, struct policy *policy);
 
+/* ---- AppArmor ---- */
+
+/* Which profile a program is in (profiles.c), by the exec mode of the policy's options. */
+struct confinement;
+/* Adds the profiles to the policy, which has none yet. Freed by confinement_free(). */
+struct confinement *confinement_new(const struct evidence *evidence, struct policy *policy);
+void confinement_free(struct confinement *confinement);
+/* The index of the profile that an image runs under; of one that no exec led to: the first. */
+size_t confinement_of(const struct confinement *confinement, const char *image);
+/* The same of what an exec of that file leads to, from the profile with the index from. */
+size_t confinement_entered(const struct confinement *confinement, const char *path, size_t from);
+
+/* "whittle-BASE" of a path, as a profile is called by default; freed by the caller. */
+char *profile_name(const char *path);
+/* One name of EXEC_INTERPRETERS as a path: its semicolons are escaped there, and nowhere else. */
+char *interpreter_name(const char *text, size_t length);
+
 /*
- * A contribution of one fact to an AppArmor rule. Drafts with the same class, name, target and
- * detail become one rule: letters are added up, and it is an owner rule if each draft is.
+ * A contribution of one fact to an AppArmor rule. Drafts with the same profile, class, name, target
+ * and detail become one rule: letters are added up, and it is an owner rule if each draft is.
  */
 struct draft {
+	size_t profile;
 	enum apparmor_class class;
 	unsigned int perms; /* enum perm; 0 where the class has none */
 	bool owner;
@@ -43,7 +63,18 @@ struct drafts {
 	struct draft *list;
 	size_t count;
 	size_t size;
+	const struct policy *policy;
+	const struct confinement *confinement;
+	size_t profile; /* of the drafts that are added */
 };
+
+/*
+ * What is added from now on belongs to the profile of this image. False if that is made elsewhere,
+ * so that nothing is to be added.
+ */
+bool drafts_enter(struct drafts *drafts, const char *image);
+/* The same of a profile by its index. */
+bool drafts_enter_profile(struct drafts *drafts, size_t profile);
 
 /* Letters in the order in which they are written. */
 enum perm {
@@ -70,6 +101,9 @@ void derive_files(const struct evidence *evidence, struct policy *policy, struct
 void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* All AppArmor rules; the capability rules must have been derived before. */
 void derive_apparmor(const struct evidence *evidence, struct policy *policy);
+
+/* "bind 0.0.0.0:80 by /usr/sbin/nginx" of a FACT_CAPABILITY; freed by the caller. */
+char *describe_capability(const struct fact *fact);
 
 /* How to run the program; the capability rules must have been derived before. */
 void derive_settings(const struct evidence *evidence, struct policy *policy);

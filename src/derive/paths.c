@@ -21,6 +21,9 @@ static const struct access_row {
 	{ "delete", PERM_W, false },
 	{ "exchange", PERM_R | PERM_W, false },
 	{ "exec", PERM_IX, false },
+	/* asked by an exec that changes the label: file_inherit, by the mode that it is open in */
+	{ "inherit-read", PERM_R, false },
+	{ "inherit-write", PERM_W, false },
 	{ "link", 0, true },
 	{ "list", PERM_R, false },
 	{ "lock", PERM_K, false },
@@ -122,6 +125,27 @@ static char *describe(const struct fact *fact)
 	return xasprintf("%s%s%s", fact->field[PATH_ACCESS], *program ? " by " : "", program);
 }
 
+/*
+ * What execve(2) asks of the file: ix where the profile stays. To a child of the own profile leads
+ * cx, to any other px with its name. Upper case scrubs the environment (AT_SECURE, ld.so(8)).
+ */
+static void add_transition(struct drafts *drafts, const char *path, bool owner, char *why)
+{
+	const struct policy_options *options = &drafts->policy->options;
+	size_t to = confinement_entered(drafts->confinement, path, drafts->profile);
+	const struct apparmor_profile *profile = &drafts->policy->apparmor_profiles[to];
+	bool child = drafts->profile == 0 && *profile->local;
+	const char *words[] = { "Px", "Cx", "px", "cx" };
+
+	if (to == drafts->profile) {
+		add_file(drafts, path, PERM_IX, owner, why);
+		return;
+	}
+	draft_add(drafts, APPARMOR_FILE, path, child ? profile->local : profile->name,
+		  words[2 * options->keep_environment + child])
+		->why = why;
+}
+
 static void add_link(struct drafts *drafts, const struct fact *fact, bool owner)
 {
 	struct draft *draft = draft_add(drafts, APPARMOR_LINK, fact->field[PATH_PATH],
@@ -137,6 +161,12 @@ static void add_change_profile(const struct fact *fact, struct policy *policy,
 	draft_add(drafts, APPARMOR_CHANGE_PROFILE, "", "", "")->why = describe(fact);
 	policy_note(policy, "%s was written: change_profile to any profile is granted; narrow it",
 		    fact->field[PATH_PATH]);
+}
+
+/* Does another profile lead to this one? What is inherited from outside is not asked for. */
+static bool is_entered(const struct drafts *drafts)
+{
+	return drafts->policy->apparmor_profile_count > 1;
 }
 
 static bool is_one_of(const char *name, const char *const *list, size_t count)
@@ -177,8 +207,11 @@ static bool changes_user(const struct evidence *evidence)
  */
 static bool is_owners(const struct fact *fact, bool user_changes)
 {
+	static const char *const rechecked[] = { "append", "inherit-write" };
+
 	return strcmp(fact->field[PATH_OWNER], "owner") == 0 &&
-	       !(user_changes && strcmp(fact->field[PATH_ACCESS], "append") == 0);
+	       !(user_changes &&
+		 is_one_of(fact->field[PATH_ACCESS], rechecked, ARRAY_SIZE(rechecked)));
 }
 
 static void add_path(const struct fact *fact, bool owner, struct policy *policy,
@@ -189,7 +222,10 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 	/* A memfd that is executed is mediated as the root of nothing; its other uses are not. */
 	bool memfd = strncmp(path, "/memfd:", 7) == 0;
 
-	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)))
+	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)) ||
+	    !drafts_enter(drafts, fact->field[PATH_PROGRAM]))
+		return;
+	if (strncmp(row->access, "inherit-", 8) == 0 && !is_entered(drafts))
 		return;
 	note_random(policy, path);
 	if (row->is_link) {
@@ -201,7 +237,10 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 		add_change_profile(fact, policy, drafts);
 		return;
 	}
-	add_file(drafts, memfd ? "/" : path, row->perms, owner, describe(fact));
+	if (row->perms & PERM_IX && !memfd)
+		add_transition(drafts, path, owner, describe(fact));
+	else
+		add_file(drafts, memfd ? "/" : path, row->perms, owner, describe(fact));
 	if (memfd)
 		policy_note(policy, "a file in memory was executed: the rule for it is `/ ix`");
 	if (strcmp(row->access, "exchange") == 0 && *target &&
@@ -230,8 +269,7 @@ static void add_loaders(const struct evidence *evidence, const char *program, st
 	}
 }
 
-/* One name of EXEC_INTERPRETERS: its semicolons are escaped there, and nowhere else. */
-static char *interpreter_name(const char *text, size_t length)
+char *interpreter_name(const char *text, size_t length)
 {
 	static const char semicolon[] = "\\x3b";
 	const char *end = text + length;
@@ -247,16 +285,16 @@ static char *interpreter_name(const char *text, size_t length)
 }
 
 /*
- * The file that the run began with is entered from another profile, or from none. Where its label
- * changes with the exec, the kernel's own opens are checked again under the new one: the image, its
- * loader and, of a script, the interpreter need mr.
+ * A file that is entered from another profile, or from none. Where the label changes with the exec,
+ * the kernel's own opens are checked again under the new one: the image, its loader and, of a
+ * script, the interpreter need mr.
  */
-static void add_entry(const struct evidence *evidence, const struct fact *fact,
-		      struct drafts *drafts)
+static void add_entry(const struct evidence *evidence, const struct fact *fact, unsigned int perms,
+		      char *why, struct drafts *drafts)
 {
 	const char *path = fact->field[EXEC_PATH], *rest = fact->field[EXEC_INTERPRETERS];
 
-	add_file(drafts, path, PERM_M | PERM_R | PERM_IX, false, xstrdup("the run began with it"));
+	add_file(drafts, path, PERM_M | PERM_R | perms, false, why);
 	add_loaders(evidence, path, drafts);
 	while (*rest) {
 		const char *end = strstr(rest, "; ");
@@ -284,11 +322,19 @@ static void add_exec(const struct evidence *evidence, const struct fact *fact,
 	if (path[0] != '/')
 		return;
 	if (!*by) {
-		add_entry(evidence, fact, drafts);
+		drafts_enter_profile(drafts, 0);
+		add_entry(evidence, fact, PERM_IX, xstrdup("the run began with it"), drafts);
 		return;
 	}
-	add_file(drafts, strncmp(path, "/memfd:", 7) == 0 ? "/" : path, PERM_IX, false,
-		 xasprintf("exec by %s", by));
+	bool here = drafts_enter(drafts, by);
+	if (here && strncmp(path, "/memfd:", 7) == 0)
+		add_file(drafts, "/", PERM_IX, false, xasprintf("exec by %s", by));
+	else if (here)
+		add_transition(drafts, path, false, xasprintf("exec by %s", by));
+	size_t from = drafts->profile;
+	size_t to = confinement_entered(drafts->confinement, path, from);
+	if (to != from && drafts_enter_profile(drafts, to))
+		add_entry(evidence, fact, 0, xasprintf("exec by %s", by), drafts);
 }
 
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)

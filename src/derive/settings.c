@@ -556,6 +556,17 @@ static int compare_settings(const void *a, const void *b)
 	return order ? order : strcmp(one->value, two->value);
 }
 
+/* An inherited socket is one that another fact tells of already. Returns how many are left. */
+static size_t drop_inherited(const struct evidence_fact **facts, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(facts[i]->fact.field[SOCKET_OPERATION], "inherit") != 0)
+			facts[kept++] = facts[i];
+	return kept;
+}
+
 void derive_settings(const struct evidence *evidence, struct policy *policy)
 {
 	size_t count;
@@ -565,6 +576,7 @@ void derive_settings(const struct evidence *evidence, struct policy *policy)
 	derive_findings(paths, count, policy);
 	AUTO_FREE const struct evidence_fact **sockets =
 		evidence_facts(evidence, FACT_SOCKET, &count);
+	count = drop_inherited(sockets, count);
 	derive_families(sockets, count, policy);
 	derive_network(sockets, count, policy);
 	derive_new_privileges(evidence, policy);

@@ -10,7 +10,9 @@
 static void add_file(const struct apparmor_rule *rule, struct buf *out)
 {
 	escape_apparmor(out, rule->name);
-	buf_addf(out, " %s", rule->perms);
+	buf_addf(out, " %s%s", rule->perms, rule->detail);
+	if (*rule->detail)
+		buf_addf(out, " -> %s", rule->target);
 }
 
 static void add_link(const struct apparmor_rule *rule, struct buf *out)
@@ -105,11 +107,12 @@ static const struct {
 	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
 };
 
-/* Is there a rule of the class, and, if name is not NULL, of that name? */
-static bool has_rule(const struct policy *policy, enum apparmor_class class, const char *name)
+/* Has the profile a rule of the class, and, if name is not NULL, of that name? */
+static bool has_rule(const struct policy *policy, size_t profile, enum apparmor_class class,
+		     const char *name)
 {
 	for (size_t i = 0; i < policy->apparmor_count; i++)
-		if (policy->apparmor[i].class == class &&
+		if (policy->apparmor[i].profile == profile && policy->apparmor[i].class == class &&
 		    (!name || strcmp(policy->apparmor[i].name, name) == 0))
 			return true;
 	return false;
@@ -135,18 +138,20 @@ static const struct {
 	  "asked for by chmod(2) of a file of another group" },
 };
 
-static void add_quiet(const struct policy *policy, struct buf *out)
+static void add_quiet(const struct policy *policy, size_t profile, const char *indent,
+		      struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
-		if (has_rule(policy, quiet[i].class, quiet[i].name) &&
-		    !has_rule(policy, APPARMOR_CAPABILITY, quiet[i].asked))
+		if (has_rule(policy, profile, quiet[i].class, quiet[i].name) &&
+		    !has_rule(policy, profile, APPARMOR_CAPABILITY, quiet[i].asked))
 			buf_addf(out,
-				 "\n  # %s: not worth a log line\n"
-				 "  deny capability %s,\n",
-				 quiet[i].why, quiet[i].asked);
+				 "\n%s# %s: not worth a log line\n"
+				 "%sdeny capability %s,\n",
+				 indent, quiet[i].why, indent, quiet[i].asked);
 }
 
-static void add_rules(const struct policy *policy, struct buf *out)
+static void add_rules(const struct policy *policy, size_t profile, const char *indent,
+		      struct buf *out)
 {
 	const char *under = NULL;
 
@@ -154,11 +159,13 @@ static void add_rules(const struct policy *policy, struct buf *out)
 		const struct apparmor_rule *rule = &policy->apparmor[i];
 		const char *heading = classes[rule->class].heading;
 
+		if (rule->profile != profile)
+			continue;
 		if (heading && heading != under) {
-			buf_addf(out, "\n  # %s\n", heading);
+			buf_addf(out, "\n%s# %s\n", indent, heading);
 			under = heading;
 		}
-		buf_addf(out, "  %s", rule->owner ? "owner " : "");
+		buf_addf(out, "%s%s", indent, rule->owner ? "owner " : "");
 		classes[rule->class].add(rule, out);
 		buf_adds(out, ",\n");
 	}
@@ -177,6 +184,69 @@ static bool is_name(const char *name)
 	       strcmp(name, "unconfined") != 0;
 }
 
+/* The head of a profile, behind its name. */
+static void add_flags(const struct policy *policy, struct buf *out)
+{
+	AUTO_BUF struct buf flags = BUF_INIT;
+
+	/*
+	 * attach_disconnected: descriptors from outside the mount namespace have no name otherwise,
+	 * nor has a file in memory that is executed; mediate_deleted: deleted files keep theirs.
+	 */
+	if (!policy->options.host || policy->leaves_namespace)
+		buf_adds(&flags, ",attach_disconnected");
+	if (!policy->options.host)
+		buf_adds(&flags, ",mediate_deleted");
+	if (policy->options.complain)
+		buf_adds(&flags, ",complain");
+	if (flags.length)
+		buf_addf(out, "flags=(%s) ", buf_text(&flags) + 1);
+	buf_adds(out, "{");
+}
+
+static void add_child(const struct policy *policy, size_t index, struct buf *out)
+{
+	const struct apparmor_profile *profile = &policy->apparmor_profiles[index];
+
+	buf_addf(out, "\n  profile %s ", profile->local);
+	add_flags(policy, out);
+	add_rules(policy, index, "    ", out);
+	add_quiet(policy, index, "    ", out);
+	buf_addf(out, "\n    include if exists <local/%s.%s>\n  }\n", policy->options.name,
+		 profile->local);
+}
+
+static void add_separate(const struct policy *policy, size_t index, struct buf *out)
+{
+	const struct apparmor_profile *profile = &policy->apparmor_profiles[index];
+
+	buf_addf(out, "\nprofile %s ", profile->name);
+	add_flags(policy, out);
+	add_rules(policy, index, "  ", out);
+	add_quiet(policy, index, "  ", out);
+	buf_addf(out, "\n  include if exists <local/%s>\n}\n", profile->name);
+}
+
+/* What each mode of execution asks of who loads the profile. */
+static const char *const exec_comments[] = {
+	[EXEC_PROFILE] = "Other programs run under profiles of their own (Px), which are not in "
+			 "this file: where one is not loaded, its program does not start.",
+	[EXEC_CHILD] = "Other programs run under child profiles (Cx, Px).",
+	[EXEC_SEPARATE] = "Other programs run under the profiles below (Px).",
+};
+
+static void add_exec_comments(const struct policy *policy, struct buf *out)
+{
+	if (!exec_comments[policy->options.exec])
+		return;
+	buf_addf(out, "# %s\n# %s\n%s", exec_comments[policy->options.exec],
+		 policy->options.keep_environment
+			 ? "Lower case (cx, px): they keep LD_PRELOAD and what is like it."
+			 : "Upper case: the loader drops LD_PRELOAD and what is like it "
+			   "(AT_SECURE, ld.so(8)).",
+		 "# Not under no_new_privs: the kernel refuses a change of profile then.\n");
+}
+
 int emit_apparmor(const struct policy *policy, struct buf *out, struct error *err)
 {
 	const char *name = policy->options.name, *attach = policy->options.attach;
@@ -187,18 +257,21 @@ int emit_apparmor(const struct policy *policy, struct buf *out, struct error *er
 			    "beginning with a letter, digit or '_'; unconfined is AppArmor's own",
 			    name);
 	emit_warnings(policy, "# ", out);
+	add_exec_comments(policy, out);
 	buf_addf(out, "abi <abi/3.0>,\ninclude <tunables/global>\n\nprofile %s ", name);
 	if (attach) {
 		escape_apparmor(out, attach);
 		buf_addc(out, ' ');
 	}
-	/*
-	 * attach_disconnected: descriptors from outside the mount namespace have no name otherwise;
-	 * mediate_deleted: deleted files keep theirs.
-	 */
-	buf_adds(out, "flags=(attach_disconnected,mediate_deleted) {");
-	add_rules(policy, out);
-	add_quiet(policy, out);
+	add_flags(policy, out);
+	add_rules(policy, 0, "  ", out);
+	add_quiet(policy, 0, "  ", out);
+	for (size_t i = 1; i < policy->apparmor_profile_count; i++)
+		if (*policy->apparmor_profiles[i].local)
+			add_child(policy, i, out);
 	buf_addf(out, "\n  include if exists <local/%s>\n}\n", name);
+	for (size_t i = 1; i < policy->apparmor_profile_count; i++)
+		if (!policy->apparmor_profiles[i].elsewhere && !*policy->apparmor_profiles[i].local)
+			add_separate(policy, i, out);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define POLICY_SCHEMA "whittle-policy/4"
+#define POLICY_SCHEMA "whittle-policy/5"
 
 static json_t *reasons_json(const struct reasons *reasons)
 {
@@ -89,9 +89,10 @@ static json_t *apparmor_json(const struct policy *policy, size_t index)
 {
 	const struct apparmor_rule *rule = &policy->apparmor[index];
 
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "class", class_names[rule->class],
-			 "owner", (int)rule->owner, "perms", rule->perms, "name", rule->name,
-			 "target", rule->target, "detail", rule->detail, "why",
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "profile",
+			 policy->apparmor_profiles[rule->profile].name, "class",
+			 class_names[rule->class], "owner", (int)rule->owner, "perms", rule->perms,
+			 "name", rule->name, "target", rule->target, "detail", rule->detail, "why",
 			 reasons_json(&rule->why));
 }
 
@@ -172,9 +173,14 @@ int emit_policy(const struct policy *policy, struct buf *out, struct error *err)
 	bool good = true;
 
 	buf_adds(out, "{\n\"schema\": \"" POLICY_SCHEMA "\",\n\"options\": ");
-	good &= add_value(out, json_pack("{s:s, s:s, s:s, s:s?}", "runtime", options->runtime,
-					 "no_new_privileges", options->no_new_privileges, "name",
-					 options->name, "attach", options->attach));
+	good &= add_value(out,
+			  json_pack("{s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:s}", "runtime",
+				    options->runtime, "no_new_privileges",
+				    options->no_new_privileges, "name", options->name, "attach",
+				    options->attach, "exec", exec_mode_words[options->exec],
+				    "keep_environment", (int)options->keep_environment, "complain",
+				    (int)options->complain, "form",
+				    options->host ? "host" : "container"));
 	buf_addf(out, ",\n\"complete\": %s,\n\"facets\": \"%s\",\n\"abis\": ",
 		 policy->complete ? "true" : "false", policy->facet_list);
 	good &= add_value(out, abis_json(policy->abis, policy->abi_count));

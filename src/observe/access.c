@@ -40,6 +40,8 @@ const char *const access_words[] = {
 	[ACCESS_STAT] = "stat",
 	[ACCESS_LIST] = "list",
 	[ACCESS_CHDIR] = "chdir",
+	[ACCESS_INHERIT_READ] = "inherit-read",
+	[ACCESS_INHERIT_WRITE] = "inherit-write",
 };
 
 /* An access that no policy mediates: a fact only with OBSERVE_STAT. */

@@ -297,6 +297,8 @@ void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	refresh_program(thread, &exe);
 	emit_fact(observer, FACT_PROGRAM, program->name, program->loader, program->privilege,
 		  thread->process->filtered || observer->taught ? "incomplete" : "complete");
+	if (*by)
+		exec_inherit(observer, thread);
 	if (!observer->privileged && lost_privilege(thread, &exe, before))
 		emit_limitation(observer, "set-id-ignored");
 }

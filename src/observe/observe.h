@@ -114,6 +114,8 @@ enum access {
 	ACCESS_STAT,
 	ACCESS_LIST,
 	ACCESS_CHDIR,
+	ACCESS_INHERIT_READ,
+	ACCESS_INHERIT_WRITE,
 	/* Of rows that make two accesses. */
 	ACCESS_SWAP,
 	ACCESS_USELIB
@@ -524,6 +526,8 @@ void exec_leave(struct observer *, struct thread *, const struct outcome *);
  * A new image: FACT_EXEC and FACT_PROGRAM. by is the program that called execve, "" for whittle.
  * before: the credentials before the call, or NULL.
  */
+/* inherit.c: the descriptors that a new program has from the one before, as facts. */
+void exec_inherit(struct observer *observer, struct thread *thread);
 void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	       const struct creds *before);
 
@@ -543,6 +547,8 @@ const char *socket_family_name(int family, char scratch[16]);
 const char *socket_type_name(int type, char scratch[16]);
 
 void socket_leave(struct observer *, struct thread *, const struct outcome *);
+/* Of a socket that a new program has from the one before. */
+void socket_inherited(struct observer *, struct thread *, int fd);
 void address_enter(struct observer *, struct thread *);
 void bind_leave(struct observer *, struct thread *, const struct outcome *);
 void connect_leave(struct observer *, struct thread *, const struct outcome *);

@@ -388,6 +388,15 @@ static void emit_local(struct observer *observer, struct thread *thread, const c
 	emit_socket(observer, thread, operation, &socket, &address);
 }
 
+void socket_inherited(struct observer *observer, struct thread *thread, int fd)
+{
+	const struct address none = { .family = -1 };
+	struct socket socket;
+
+	read_socket(thread, fd, &socket);
+	emit_socket(observer, thread, "inherit", &socket, &none);
+}
+
 void listen_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	if (!outcome->ok)

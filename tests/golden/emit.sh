@@ -150,6 +150,46 @@ t_is "options may stand behind the evidence" \
 	"profile first /opt/x flags=(attach_disconnected,mediate_deleted) {"
 t_is "--attach quotes" "$attached" \
 	"profile x \"${T}/prog\\040ram\" flags=(attach_disconnected,mediate_deleted) {"
+# Programs that have a profile of their own: tests/golden/exec has the bytes of cx.
+several=$ROOT/tests/golden/exec/evidence.json
+exec_rules()
+{
+	emit apparmor --name main "$@" "$several" | grep -E ' [PpCc]x -> |^profile' | sed 's/ flags.*//'
+}
+t_is "px: each is to have its own, by the name that emit would give it" "$(exec_rules --exec=px)" 'profile main
+  "/srv/a\040b\052" Px -> whittle-a_b_,
+  /usr/bin/tool Px -> whittle-tool,'
+t_is "child-profiles: beside the first" "$(exec_rules --exec=child-profiles | grep -v tool-2)" 'profile main
+  "/srv/a\040b\052" Px -> main.srv.a_b_,
+profile main.opt.tool
+  /usr/bin/dash Px -> main,
+profile main.srv.a_b_
+  /usr/bin/python3.11 Px -> main.usr.bin.python3.11,
+profile main.usr.bin.tool
+profile main.usr.bin.python3.11
+  /opt/tool Px -> main.opt.tool,
+  /srv/s.py Px -> main.usr.bin.python3.11,
+  /usr/bin.tool Px -> main.usr.bin.tool,'
+t_is "ix: one profile, and what is inherited is not asked for" "$(exec_rules)" 'profile main'
+t_is "--keep-environment is said in lower case" \
+	"$(exec_rules --exec=cx --keep-environment | grep -c '[PC]x')/$(exec_rules --exec=cx --keep-environment | grep -c '[pc]x')" 0/7
+t_ok "and in words" grep -q '^# Lower case' <(emit apparmor --exec=cx --keep-environment "$several")
+t_ok "an unknown way to execute" says '--exec takes ix, px, cx or child-profiles' 2 apparmor --exec=ux "$several"
+t_ok "an unknown form" says '--form takes container or host' 2 apparmor --form=vm "$several"
+t_is "complain is a flag of every profile" "$(emit apparmor --exec=child-profiles --complain "$several" |
+	grep -c '^profile.*flags=(attach_disconnected,mediate_deleted,complain) {')" 6
+t_is "a host needs neither flags nor runtimes" "$(emit apparmor --form=host "$good" | grep 'profile w\|runc')" \
+	"profile whittle-true {"
+t_is "but names, where the mount namespace is left" "$(emit apparmor --form=host --name m "$several" | grep '^profile')" \
+	"profile m flags=(attach_disconnected) {"
+if t_have apparmor_parser; then
+	for mode in ix px cx child-profiles; do
+		emit apparmor --exec="$mode" --complain --form=host "$several" >"$T/profile"
+		t_ok "apparmor_parser takes $mode" apparmor_parser -Q -K -T "$T/profile"
+	done
+else
+	t_skip "apparmor_parser takes all ways to execute" "no apparmor_parser"
+fi
 t_is "nothing is attached unless asked" "$(emit apparmor "$good" | grep '^profile')" \
 	"profile whittle-true flags=(attach_disconnected,mediate_deleted) {"
 t_end

@@ -557,7 +557,7 @@ static void test_sockets(void **state)
 	struct policy *policy = derive(evidence, "none", "any");
 	assert_int_equal(find_rule(policy, APPARMOR_NETWORK, "inet", "stream")->why.count, 2);
 	assert_true(has_line(&policy->notes, "no word for a socket"));
-	assert_int_equal(policy->apparmor_count, 2); /* and the signal from outside */
+	assert_int_equal(policy->apparmor_count, 4); /* and the signals of who stops it */
 	policy_free(policy);
 }
 

@@ -244,6 +244,49 @@ static void test_exec_first_script(void **state)
 	done(&run);
 }
 
+static void scenario_inherit(void)
+{
+	int pair[2];
+
+	must(chdir(top));
+	must(open("made", O_WRONLY | O_CREAT, 0644));
+	must(open("both", O_RDWR | O_CREAT, 0644));
+	must(open("both", O_RDONLY));
+	must(open("closed", O_RDONLY | O_CREAT | O_CLOEXEC, 0644));
+	must(open("named", O_RDONLY | O_CREAT, 0644));
+	must(open(".", O_RDONLY | O_DIRECTORY));
+	must(open("closed", O_PATH));
+	must(memfd_create("memory", 0));
+	must(pipe(pair));
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	must(rename("named", "renamed"));
+	must(execl(self, self, "nothing", NULL));
+}
+
+/* What the next program has from this one, but not from outside. */
+static void test_inherit(void **state)
+{
+	struct run run;
+
+	(void)state;
+	AUTO_FREE char *outside = xasprintf("%s/outside", top);
+	AUTO_FREE char *directory = xasprintf("%s/", top);
+	int fd = open(outside, O_RDWR | O_CREAT, 0644);
+	assert_true(fd >= 0);
+	record(&run, "inherit");
+	close(fd);
+	expect_path(&run, "made", "inherit-write", "owner", NULL);
+	expect_path(&run, "both", "inherit-write", "owner", NULL);
+	expect_path(&run, "both", "inherit-read", "owner", NULL);
+	expect_path(&run, "renamed", "inherit-read", "owner", NULL);
+	expect(&run, 1, FACT_PATH, directory, "inherit-read");
+	expect(&run, 4, FACT_PATH, NULL, "inherit-read");
+	expect(&run, 2, FACT_PATH, NULL, "inherit-write");
+	expect(&run, 2, FACT_SOCKET, "inherit", "unix", "seqpacket");
+	expect(&run, 2, FACT_SOCKET, "inherit");
+	done(&run);
+}
+
 static void scenario_namespaces(void)
 {
 	char dir[PATH_MAX + 8];
@@ -368,6 +411,7 @@ static const struct scenario scenarios[] = {
 	{ "ptrace", scenario_ptrace },
 	{ "nothing", scenario_nothing },
 	{ "exec", scenario_exec },
+	{ "inherit", scenario_inherit },
 	{ "namespaces", scenario_namespaces },
 	{ "arguments", scenario_arguments },
 	{ "threads", scenario_threads },
@@ -382,6 +426,7 @@ int main(int argc, char **argv)
 		live_test(test_ptrace),
 		live_test(test_exec),
 		live_test(test_exec_first_script),
+		live_test(test_inherit),
 		live_test(test_namespaces),
 		live_test(test_arguments),
 		live_test(test_threads),

@@ -115,7 +115,7 @@ function is_common(atom)
 {
 	return atom == entry " m" || atom == entry " r" || atom == entry " ix" || \
 		atom == "/etc/ld.so.cache r" || atom ~ /^\/usr\/lib\/[^\/]+\/[^\/]*\.so[.0-9]* [mr]$/ || \
-		atom == "signal receive * unconfined"
+		atom ~ /^signal receive \* (unconfined|crun|runc)$/
 }
 
 function is_covered(atom, pair, part)
