@@ -35,10 +35,10 @@ struct adopted {
 	struct trace *trace;
 	struct observer *observer;
 	int channel; /* to the agent */
-	int pidfd;   /* of the container's process; -1: it is not known */
+	pid_t pid;   /* of the process of the first image; 0: there is none yet */
+	int pidfd;   /* of it, or -1 */
 	pid_t agent;
-	bool told_listening, told_end;
-	bool begun;   /* an image of the container's own runs */
+	bool begun, told_listening, told_end;
 	bool leaving; /* the process called exit_group(2), with: */
 	int status;
 };
@@ -83,8 +83,8 @@ static void tell(const struct adopted *adopted, enum adopt_word word)
 	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* The arguments of the first image, as execve(2) left them. */
-static void note_command(struct adopted *adopted, pid_t tgid)
+/* The first image: its process, and its arguments as execve(2) left them. */
+static void note_image(struct adopted *adopted, pid_t tgid)
 {
 	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
 	char name[32], *text = NULL;
@@ -92,6 +92,8 @@ static void note_command(struct adopted *adopted, pid_t tgid)
 	size_t length, count = 0;
 	struct error err;
 
+	adopted->pid = tgid;
+	adopted->pidfd = pidfd_open(tgid, 0);
 	snprintf(name, sizeof(name), "/proc/%d/cmdline", tgid);
 	if (file_read(AT_FDCWD, name, ARGUMENTS_MAX, &text, &length, &err) < 0)
 		return;
@@ -109,7 +111,7 @@ static void note_command(struct adopted *adopted, pid_t tgid)
 
 static void note_entry(struct adopted *adopted, const struct event *event)
 {
-	if (event->tgid != adopted->state.pid || !event->abi ||
+	if (event->tgid != adopted->pid || !event->abi ||
 	    (int64_t)event->nr != abi_syscall_number(event->abi, "exit_group"))
 		return;
 	adopted->leaving = true;
@@ -142,10 +144,8 @@ static void handle(struct adopted *adopted, const struct event *event)
 		note_entry(adopted, event);
 	if (event->kind != EVENT_TICK && event->kind != EVENT_CHILD)
 		observe(adopted->observer, event);
-	if (event->kind == EVENT_EXEC && !adopted->begun) {
-		adopted->begun = true;
-		note_command(adopted, event->tgid);
-	}
+	if (event->kind == EVENT_EXEC && !adopted->pid)
+		note_image(adopted, event->tgid);
 	if (signals_ticked() || event->kind == EVENT_TICK)
 		check_channel(adopted);
 }
@@ -157,7 +157,7 @@ static bool wait_status(const struct adopted *adopted, int *ret_status)
 {
 	static const struct timespec soon = { .tv_nsec = 20000000 };
 
-	for (int i = 0; i < REAP_TRIES; i++) {
+	for (int i = 0; i < REAP_TRIES && adopted->pidfd >= 0; i++) {
 		int got = pidfd_exit_status(adopted->pidfd, ret_status);
 
 		if (got != 0)
@@ -189,7 +189,7 @@ static void judge(struct adopted *adopted)
 		run->status = WTERMSIG(status);
 		run->expected = stopped;
 	}
-	run->expected &= adopted->begun; /* the runtime could not start it */
+	run->expected &= adopted->pid != 0; /* the runtime could not start it */
 	if (!known)
 		evidence_add_limitation(adopted->to.evidence, adopted->to.run, "unknown-outcome");
 }
@@ -223,64 +223,76 @@ static void begin_run(struct adopted *adopted)
 		run->container[i] = xstrdup(adopted->state.field[i]);
 }
 
-static int follow(struct adopted *adopted, int listener, struct error *err)
+/* The guardian then ends the container. */
+static void die_with_agent(const struct adopted *adopted)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != adopted->agent) /* it died before that */
+		kill(getpid(), SIGKILL);
+}
+
+static void begin_observing(struct adopted *adopted, const struct fact_sink *sink)
+{
+	unsigned int stacks = adopted->options->stacks ? OBSERVE_STACKS : 0;
+
+	begin_run(adopted);
+	adopted->observer = observer_new(sink, adopted->options->facets | OBSERVE_ADOPTED | stacks);
+	die_with_agent(adopted); /* entering a namespace may have cleared it */
+	adopted->begun = true;
+	tell(adopted, ADOPT_STARTED);
+	signals_catch();
+}
+
+/*
+ * The first that notifies is the runtime's process in the container, in the user namespace that it
+ * is to have: the state does not always say which that is (crun exec).
+ */
+static int follow(struct adopted *adopted, struct error *err)
+{
+	struct fact_sink sink = run_sink(&adopted->to);
+	struct event event;
+	int more = trace_next(adopted->trace, &event, err);
+
+	if (more > 0 && event.kind == EVENT_FORK)
+		more = enter_user_namespace(event.child, err) < 0 ? -1 : more;
+	if (more < 0)
+		return -1;
+	begin_observing(adopted, &sink);
+	for (; more > 0; more = trace_next(adopted->trace, &event, err))
+		handle(adopted, &event);
+	if (more < 0)
+		evidence_add_loss(adopted->to.evidence, adopted->to.run, "engine-failed");
+	observer_free(adopted->observer);
+	return more;
+}
+
+static int record(struct adopted *adopted, int listener, int out, struct error *err)
 {
 	AUTO_FREE char *farewell = xasprintf(
 		"whittle: the agent is gone: container %s was ended, since its calls would have "
 		"failed\n",
 		adopted->state.label);
-	struct fact_sink sink = run_sink(&adopted->to);
-	struct event event;
-	int more;
 
-	begin_run(adopted);
-	adopted->observer =
-		observer_new(&sink, adopted->options->facets | OBSERVE_ADOPTED |
-					    (adopted->options->stacks ? OBSERVE_STACKS : 0));
-	if (trace_adopt(listener, farewell, &adopted->trace, err) < 0) {
-		observer_free(adopted->observer);
+	if (trace_adopt(listener, farewell, &adopted->trace, err) < 0)
 		return -1;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != adopted->agent) /* it died before that */
-		kill(getpid(), SIGKILL);
-	tell(adopted, ADOPT_STARTED);
-	signals_catch();
-	while ((more = trace_next(adopted->trace, &event, err)) > 0)
-		handle(adopted, &event);
-	if (more < 0)
-		evidence_add_loss(adopted->to.evidence, adopted->to.run, "engine-failed");
-	observer_free(adopted->observer);
+	die_with_agent(adopted);
+	int result = follow(adopted, err);
 	trace_free(adopted->trace);
+	if (!adopted->begun)
+		return -1;
 	judge(adopted);
-	return more;
-}
-
-static int record(struct adopted *adopted, int listener, int out)
-{
-	struct error err = { .kind = ERROR_NONE };
-	int result = -1;
-
-	adopted->pidfd = pidfd_open(adopted->state.pid, 0);
-	adopted->to.evidence = evidence_new();
-	if (enter_user_namespace(adopted->state.pid, &err) == 0)
-		result = follow(adopted, listener, &err);
-	else
-		trace_refuse(listener);
-	if (result < 0)
-		report_error(&err);
-	if (adopted->trace && save(adopted->to.evidence, out, &err) < 0) {
-		report_error(&err);
-		result = -1;
-	}
-	evidence_free(adopted->to.evidence);
-	auto_close(&adopted->pidfd);
-	return result;
+	struct error unsaved;
+	if (save(adopted->to.evidence, out, &unsaved) == 0)
+		return result;
+	*err = unsaved;
+	return -1;
 }
 
 int adopt_run(const struct record_options *options, int connection, int channel, int out)
 {
-	struct adopted adopted = { .options = options, .channel = channel, .agent = getppid() };
+	struct adopted adopted = {
+		.options = options, .channel = channel, .pidfd = -1, .agent = getppid()
+	};
 	struct error err = { .kind = ERROR_NONE };
 	int listener;
 
@@ -297,7 +309,12 @@ int adopt_run(const struct record_options *options, int connection, int channel,
 			trace_refuse(listener);
 		return EXIT_WHITTLE;
 	}
-	result = record(&adopted, listener, out);
+	adopted.to.evidence = evidence_new();
+	result = record(&adopted, listener, out, &err);
+	if (result < 0)
+		report_error(&err);
+	evidence_free(adopted.to.evidence);
+	auto_close(&adopted.pidfd);
 	container_state_release(&adopted.state);
 	return result < 0 ? EXIT_WHITTLE : 0;
 }

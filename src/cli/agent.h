@@ -53,7 +53,8 @@ void agent_names(const struct agent *agent, struct buf *out);
 
 /*
  * Takes one recording that has ended; false if there is none. Both are the caller's: free(),
- * evidence_free(). *ret_evidence, of one run, is NULL if there is none; why was said.
+ * evidence_free(). *ret_evidence, of one run, is NULL if there is none; why was said. The label is
+ * "" if no recording began: what connected was refused.
  */
 bool agent_take(struct agent *agent, char **ret_label, struct evidence **ret_evidence);
 /*

@@ -116,11 +116,12 @@ static void keep_all(struct service *service)
 	struct error err;
 
 	while (agent_take(service->agent, &label, &evidence)) {
-		if (!evidence || keep(service, label, evidence, &err) < 0) {
-			service->failed = true;
-			if (evidence)
-				report_error(&err);
-		}
+		bool kept = evidence && keep(service, label, evidence, &err) == 0;
+
+		if (evidence && !kept)
+			report_error(&err);
+		/* A connection that was refused is not a container's. */
+		service->failed |= !kept && *label;
 		evidence_free(evidence);
 		free(label);
 	}

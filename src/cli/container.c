@@ -2,7 +2,6 @@
 #include <cli/container.h>
 
 #include <jansson.h>
-#include <limits.h>
 #include <string.h>
 #include <whittle/escape.h>
 
@@ -96,15 +95,10 @@ static const char *get_string(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static int get_pid(const json_t *object, pid_t *ret_pid)
+/* 0 if there is none: crun knows none of an exec session. */
+static json_int_t get_pid(const json_t *object)
 {
-	const json_t *value = json_object_get(object, "pid");
-	json_int_t pid = json_integer_value(value); /* 0 if it is none */
-
-	if (pid < 1 || pid > INT_MAX)
-		return -1;
-	*ret_pid = (pid_t)pid;
-	return 0;
+	return json_integer_value(json_object_get(object, "pid"));
 }
 
 /* A name of an unseen call, or "#". */
@@ -181,19 +175,20 @@ static int read_metadata(struct container_state *state, const char *text, struct
 	return 0;
 }
 
-/* An exec session's process is another than the container's. */
-static const char *layer_of(const struct container_state *state, const json_t *inner)
+/* An exec session's process is another than the container's, which runs already. */
+static const char *layer_of(const json_t *root, const json_t *inner)
 {
-	pid_t pid;
+	json_int_t own = get_pid(root), container = get_pid(inner);
 
-	if (get_pid(inner, &pid) == 0 && pid != state->pid)
+	if (own && container && own != container)
 		return "exec";
 	return strcmp(get_string(inner, "status"), "running") == 0 ? "exec" : "container";
 }
 
-static int read_inner(struct container_state *state, const json_t *inner, struct error *err)
+static int read_inner(struct container_state *state, const json_t *root, struct error *err)
 {
-	const char *id = get_string(inner, "id"), *layer = layer_of(state, inner);
+	const json_t *inner = json_object_get(root, "state");
+	const char *id = get_string(inner, "id"), *layer = layer_of(root, inner);
 	const json_t *notes = json_object_get(inner, "annotations");
 
 	if (!*id)
@@ -257,14 +252,10 @@ static int set_label(struct container_state *state, struct error *err)
 
 static int read_state(struct container_state *state, const json_t *root, struct error *err)
 {
-	const json_t *inner = json_object_get(root, "state");
-
-	if (get_pid(root, &state->pid) < 0 || !json_is_object(inner))
-		return refuse(err, "it has no pid, or no state");
 	/* What whittle was told outranks what annotations say. */
 	if (read_fds(state, root, err) < 0 ||
 	    read_metadata(state, get_string(root, "metadata"), err) < 0 ||
-	    read_inner(state, inner, err) < 0 || set_label(state, err) < 0)
+	    read_inner(state, root, err) < 0 || set_label(state, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		if (!state->field[i])
@@ -275,7 +266,7 @@ static int read_state(struct container_state *state, const json_t *root, struct 
 int container_state_parse(const char *text, size_t length, struct container_state *ret_state,
 			  struct error *err)
 {
-	struct container_state state = { .pid = 0 };
+	struct container_state state = { .listener = 0 };
 	json_error_t where;
 	AUTO_JSON json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
 
@@ -294,5 +285,5 @@ void container_state_release(struct container_state *state)
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		free(state->field[i]);
 	free(state->label);
-	*state = (struct container_state){ .pid = 0 };
+	*state = (struct container_state){ .listener = 0 };
 }

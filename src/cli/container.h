@@ -22,7 +22,6 @@ enum { STATE_MAX = 1 << 20, STATE_FDS_MAX = 16 };
 struct container_state {
 	char *field[CONTAINER_FIELDS]; /* evidence text, never NULL; owned */
 	char *label;     /* of the container: its name, else its id, as a file name; owned */
-	pid_t pid;       /* of the process, as the runtime numbers it */
 	size_t listener; /* which of the descriptors is seccomp's */
 };
 

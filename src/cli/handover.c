@@ -119,7 +119,7 @@ int handover_receive(int socket, struct container_state *ret_state, int *ret_lis
 		     struct error *err)
 {
 	struct message message = { .text = BUF_INIT };
-	struct container_state state = { .pid = 0 };
+	struct container_state state = { .listener = 0 };
 	int result = receive_all(socket, &message, err);
 
 	if (result == 0)

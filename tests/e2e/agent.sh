@@ -10,10 +10,9 @@ socket=$C/agent out=$T/out agent=
 names=$(echo '#include <sys/syscall.h>' | cc -E -dM - |
 	sed -n 's/^#define SYS_\([a-z0-9_]*\) .*/\1/p' | grep -vx write | sort | jq -R . | jq -s .)
 
-# start_agent [OPTION…]
 start_agent()
 {
-	"$WHITTLE" agent --socket "$socket" -o "$out" "$@" >"$T/agent.log" 2>&1 &
+	"$WHITTLE" agent --socket "$socket" -o "$out" >"$T/agent.log" 2>&1 &
 	agent=$!
 	wait_for 20 test -S "$socket"
 }
@@ -51,26 +50,173 @@ runtime_calls() { jq -r '.runtime[].name' "$1" | sort -u; }
 # Only the launch by whittle is the host program's own call there.
 calls "$T/host/evidence.json" | grep -vx execve >"$T/host.calls"
 
-start_agent
-for runtime in crun runc; do
-	name="$runtime: a program that does nothing"
-	if ! c_have "$runtime"; then
-		t_skip "$name" "$c_reason"
-		continue
-	fi
-	c_scratch "$C/bundles/$runtime/rootfs" "$WORKLOADS/nothing_static"
-	c_bundle "$runtime" /nothing_static && listen "$runtime" "$runtime"
-	t_ok "$name runs" c_run "$runtime" "$runtime"
-	evidence=$out/$runtime/evidence.json
-	t_ok "$name: evidence" wait_for 20 test -s "$out/$runtime/policy.json"
+# until_end RUNTIME NAME: a bundle with busybox whose program waits for /tmp/end; it is up afterwards.
+until_end()
+{
+	c_busybox "$C/bundles/$2/rootfs"
+	c_bundle "$2" sh -c 'touch /tmp/up; while [ ! -e /tmp/end ]; do sleep 0.1; done' && listen "$1" "$2"
+	c_run "$1" "$2" >"$T/$2.out" 2>&1 &
+	container=$!
+	wait_for 30 test -e "$C/bundles/$2/rootfs/tmp/up"
+}
+
+# has_runs NAME COUNT: the evidence of NAME is written and has so many runs.
+has_runs() { [ "$(jq '.runs | length' "$out/$1/evidence.json" 2>/dev/null)" = "$2" ]; }
+
+# in_container RUNTIME NAME COMMAND…
+in_container() { timeout -s KILL "$c_limit" "$1" --root "/run/whittle-$1" exec "${@:2}"; }
+
+nothing()
+{
+	local evidence=$out/$1/evidence.json name="$1: a program that does nothing"
+
+	c_scratch "$C/bundles/$1/rootfs" "$WORKLOADS/nothing_static"
+	c_bundle "$1" /nothing_static && listen "$1" "$1"
+	t_ok "$name runs" c_run "$1" "$1"
+	t_ok "$name: evidence" wait_for 30 has_runs "$1" 1
 	calls "$evidence" >"$T/calls"
 	t_ok "$name makes the calls that it makes on the host" diff "$T/host.calls" "$T/calls"
-	t_ok "$name: the runtime's own calls are apart" \
-		grep -qx execve <(runtime_calls "$evidence")
+	t_ok "$name: the runtime's own calls are apart" grep -qx execve <(runtime_calls "$evidence")
 	t_is "$name: how it ended" "$(jq -c '.runs[0] | [.complete, .command, .container.layer,
 		.container.id, .container.runtime]' "$evidence")" \
-		"[true,[\"/nothing_static\"],\"container\",\"$runtime\",\"$runtime\"]"
+		"[true,[\"/nothing_static\"],\"container\",\"$1\",\"$1\"]"
+}
+
+# An exec session is a run of its own: sync(2) is only its.
+exec_session()
+{
+	local name="$1: an exec session" container
+
+	until_end "$1" "exec-$1"
+	t_ok "$name" in_container "$1" "exec-$1" sync
+	t_ok "$name ends the container" in_container "$1" "exec-$1" touch /tmp/end
+	wait "$container"
+	t_ok "$name is a run" wait_for 30 has_runs "exec-$1" 3
+	t_is "$name is labelled" "$(jq -c '[.runs[].container.layer] | sort' "$out/exec-$1/evidence.json")" \
+		'["container","exec","exec"]'
+	t_is "$name alone made its call" "$(jq -c '[.runs[].command[0]] as $of | .syscalls[] |
+		select(.name == "sync").counts | to_entries | map(select(.value > 0) | $of[.key])' \
+		"$out/exec-$1/evidence.json")" '["sync"]'
+}
+
+# Ids and capabilities are those of the container's user namespace.
+user_namespace()
+{
+	local name="$1: a user namespace" evidence=$out/user-$1/evidence.json
+
+	c_busybox "$C/bundles/user-$1/rootfs" && chown -hR 100000:100000 "$C/bundles/user-$1/rootfs"
+	c_bundle "user-$1" sh -c 'touch /tmp/f; chown 1:1 /tmp/f; kill -0 $$; chroot / true' &&
+		listen "$1" "user-$1" && c_edit "user-$1" '.linux.namespaces += [{ type: "user" }] |
+		.linux.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }] |
+		.linux.gidMappings = .linux.uidMappings |
+		.process.capabilities[] = ["CAP_CHOWN", "CAP_SYS_CHROOT"] |
+		.mounts |= map(select(.destination != "/sys" and .destination != "/dev/pts"))'
+	t_ok "$name" c_run "$1" "user-$1"
+	t_ok "$name: evidence" wait_for 30 has_runs "user-$1" 1
+	t_is "$name: nothing was lost" "$(jq -c '.runs[0] | [.losses, .limitations]' "$evidence")" '[{},{}]'
+	t_is "$name: capabilities" "$(jq -r '.capabilities[].name' "$evidence" | sort -u | xargs)" \
+		"CAP_CHOWN CAP_SYS_CHROOT"
+	t_is "$name: the owner of a file" "$(jq -r '.paths[] | select(.path == "/tmp/f" and
+		.access == "create").owner' "$evidence")" owner
+	t_is "$name: whom a signal meant" "$(jq -r '.signals[] | .to' "$evidence")" self
+}
+
+# Two containers at once, with 200 threads and 200 children each: each call is seen once.
+crowd()
+{
+	local name="crowds in two containers" one two status=0 id
+
+	for id in one two; do
+		c_scratch "$C/bundles/crowd-$id/rootfs" "$WORKLOADS/crowd_static"
+		c_bundle "crowd-$id" /crowd_static 200 && listen "$1" "crowd-$id"
+	done
+	c_run "$1" crowd-one >"$T/one" 2>&1 & one=$!
+	c_run "$1" crowd-two >"$T/two" 2>&1 & two=$!
+	wait "$one" && wait "$two" || status=$?
+	t_is "$name run" "$status" 0
+	for id in one two; do
+		t_ok "$name: evidence" wait_for 60 has_runs "crowd-$id" 1
+		t_is "$name: no call is lost" "$(jq -c '[.runs[0].losses, (.syscalls[] |
+			select(.name == "getsid").counts)]' "$out/crowd-$id/evidence.json")" '[{},[400]]'
+	done
+}
+
+# What connects may be anything; the container that comes next is recorded.
+hostile()
+{
+	t_ok "hostile clients" timeout 60 python3 - "$socket" <<-'END'
+		import os, socket, sys
+		good = b'{"fds":["seccompFd"],"pid":1,"state":{"id":"../../x"}}'
+		def client(text, fds=()):
+		    one = socket.socket(socket.AF_UNIX)
+		    one.connect(sys.argv[1])
+		    if text:
+		        socket.send_fds(one, [text], fds)
+		    return one
+		slow = client(b"{")
+		for text in b"", b"}", b"[" * 100000, b"\0" * 100, b'{"fds":', good:
+		    client(text, [0, 1]).close()
+		many = client(good, list(range(3)) * 50)
+		huge = client(b"{")
+		try:
+		    for _ in range(64):
+		        huge.sendall(b" " * 65536)
+		    sys.exit("1 MiB was not enough")
+		except OSError:
+		    pass
+	END
+	t_ok "a container after them" c_run "$1" "$1"
+	t_ok "it is another run of its own" wait_for 30 has_runs "$1" 2
+}
+
+# A killed agent takes the container with it, and says so.
+killed()
+{
+	local name="$1: a killed agent" container status=0
+
+	until_end "$1" "killed-$1"
+	kill -KILL "$agent"
+	wait "$container" 2>/dev/null || status=$?
+	t_ok "$name ends the container" test "$status" -ne 0
+	t_ok "$name: that is said" wait_for 20 grep -q "container killed-$1 was ended" "$T/agent.log"
+	wait "$agent" 2>/dev/null
+	t_ok "$name: nothing is left" no_whittle_runs
+}
+no_whittle_runs() { wait_for 20 no_process_named whittle; }
+no_process_named() { ! cat /proc/[0-9]*/comm 2>/dev/null | grep -q "^$1"; }
+
+# Told to end, it says what still runs; told again it ends that, and keeps the evidence.
+told_twice()
+{
+	local name="$1: an agent that is told to end" container
+
+	until_end "$1" "told-$1"
+	kill "$agent"
+	t_ok "$name says what runs" wait_for 20 grep -q "waiting for what still runs: told-$1" "$T/agent.log"
+	t_ok "$name listens no more" test ! -e "$socket"
+	stop_agent "$name ends when it is told again"
+	wait "$container"
+	t_is "$name keeps the evidence" "$(jq -c '.runs[0].outcome' "$out/told-$1/evidence.json")" \
+		'{"stopped":"SIGKILL"}'
+}
+
+usable=()
+for runtime in crun runc; do
+	if c_have "$runtime"; then usable+=("$runtime"); else t_skip "$runtime" "$c_reason"; fi
 done
-stop_agent "the agent ends when it is told to"
-t_ok "its socket is gone" test ! -e "$socket"
+[ ${#usable[@]} -gt 0 ] || t_skip_all "there is no runtime"
+start_agent
+for runtime in "${usable[@]}"; do
+	nothing "$runtime"
+	exec_session "$runtime"
+	user_namespace "$runtime"
+done
+crowd "${usable[0]}"
+hostile "${usable[0]}"
+told_twice "${usable[-1]}"
+for runtime in "${usable[@]}"; do
+	start_agent
+	killed "$runtime"
+	rm -f "$socket"
+done
 t_end
