@@ -433,8 +433,9 @@ static int check_attribution(const struct reader *reader, const struct fact *fac
 {
 	const char *word = fact->field[PROGRAM_ATTRIBUTION];
 
-	if (fact->kind != FACT_PROGRAM || strcmp(word, "complete") == 0 ||
-	    strcmp(word, "incomplete") == 0)
+	if (fact->kind != FACT_PROGRAM)
+		return 0;
+	if (word && (strcmp(word, "complete") == 0 || strcmp(word, "incomplete") == 0))
 		return 0;
 	return refuse(reader, "field \"attribution\" is neither complete nor incomplete");
 }
