@@ -32,6 +32,13 @@ enum result_mode {
 	RESULT_NEVER     /* the engine does not see results (notification) */
 };
 
+/* Who refused a call: whittle itself may run under seccomp filters, as in a container. */
+enum refuser {
+	REFUSER_OTHER, /* the kernel, a filter of the workload's own; or it did not fail */
+	REFUSER_OUTER, /* the filters that whittle runs under: the call was not made */
+	REFUSER_UNTOLD /* there are such filters, but whose refusal it is could not be told */
+};
+
 struct event {
 	enum event_kind kind;
 	pid_t tid;
@@ -42,8 +49,9 @@ struct event {
 	uint64_t args[6];
 	uint64_t ip;
 	enum result_mode result_mode; /* ENTRY */
-	bool filtered;  /* EXEC: the new image runs under a filter that hides what is known */
-	int64_t result; /* RESULT: value, or -errno */
+	bool filtered;        /* EXEC: the new image runs under a filter that hides what is known */
+	int64_t result;       /* RESULT: value, or -errno */
+	enum refuser refusal; /* RESULT */
 	pid_t child;
 	pid_t old_tid;
 	bool thread;

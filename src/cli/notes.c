@@ -32,6 +32,17 @@ static const struct {
 	{ "outer-filter",
 	  "whittle itself runs under a seccomp filter, whose refusals another filter would hide: "
 	  "the workload was recorded the slow way, in full" },
+	{ "outer-refused",
+	  "calls were refused by the seccomp filter that whittle itself runs under (a "
+	  "container's): "
+	  "what the workload does where they are allowed was not seen (the evidence says "
+	  "\"filtered\")" },
+	{ "outer-unseen",
+	  "whittle itself runs under a seccomp filter (a container's): calls that it refuses were "
+	  "not seen (--engine ptrace sees them)" },
+	{ "outer-untold",
+	  "whittle itself runs under a seccomp filter (a container's), and which of the refusals "
+	  "are its could not be told" },
 	{ "own-filter",
 	  "a process installs seccomp filters itself: it was recorded the slow way, in full" },
 	{ "own-listener", "a process asked for a seccomp listener of its own, which it cannot have "

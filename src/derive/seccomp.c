@@ -13,10 +13,10 @@ static const struct implied_row implied_rows[] = {
 #include "implied.inc"
 };
 
-/* Results by which the kernel or the workload's own filter says no: the program went on without. */
+/* Results by which the kernel or a filter says no: the program went on without. */
 static bool is_refusal(const char *result)
 {
-	static const char *const refusals[] = { "EPERM", "EACCES", "ENOSYS" };
+	static const char *const refusals[] = { "EPERM", "EACCES", "ENOSYS", "filtered" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (strcmp(result, refusals[i]) == 0)
@@ -94,6 +94,14 @@ static bool is_seen(const struct evidence *evidence, const struct evidence_fact 
 	return seen > 0;
 }
 
+/* How a call was refused that always was, as a reason says it. */
+static char *refusal_text(const char *result)
+{
+	if (strcmp(result, "filtered") == 0)
+		return xstrdup(": refused by a filter that whittle ran under");
+	return xasprintf(": refused with %s", result);
+}
+
 /* Facts of one name, ABI and program; what they resulted in is a reason only if refused. */
 static void add_reasons(const struct evidence *evidence, struct seccomp_rule *rule,
 			const struct evidence_fact **facts, size_t count)
@@ -103,12 +111,12 @@ static void add_reasons(const struct evidence *evidence, struct seccomp_rule *ru
 	rule->carried &= !seen;
 	for (size_t i = 0; i < count && (i == 0 || rule->refused); i++) {
 		const char *const *field = facts[i]->fact.field;
+		AUTO_FREE char *refusal =
+			rule->refused ? refusal_text(field[SYSCALL_RESULT]) : NULL;
 
-		reasons_add(&rule->why,
-			    xasprintf("%s by %s%s%s%s", field[SYSCALL_ABI], field[SYSCALL_PROGRAM],
-				      rule->refused ? ": refused with " : "",
-				      rule->refused ? field[SYSCALL_RESULT] : "",
-				      seen ? "" : ": carried, not re-observed"));
+		reasons_add(&rule->why, xasprintf("%s by %s%s%s", field[SYSCALL_ABI],
+						  field[SYSCALL_PROGRAM], refusal ? refusal : "",
+						  seen ? "" : ": carried, not re-observed"));
 	}
 }
 

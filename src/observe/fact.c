@@ -108,6 +108,16 @@ void set_once(struct observer *observer, bool *state)
 		*state = true;
 }
 
+void emit_refusal(struct observer *observer, enum refuser refusal)
+{
+	if (refusal == REFUSER_OUTER)
+		emit_limitation(observer, "outer-refused");
+	if (refusal == REFUSER_UNTOLD && !observer->refusals_untold) {
+		emit_limitation(observer, "outer-untold");
+		set_once(observer, &observer->refusals_untold);
+	}
+}
+
 void facts_forget(struct observer *observer)
 {
 	struct seen_fact *seen, *next;

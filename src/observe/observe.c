@@ -430,8 +430,11 @@ static unsigned int on_result(struct observer *observer, const struct event *eve
 		call_end(thread);
 		return 0;
 	}
-	struct outcome outcome = args_outcome(event->result);
-	record_call(observer, thread, event->result, NULL);
+	bool outer = event->refusal == REFUSER_OUTER;
+	/* No check of the kernel's was made: as if there were no such call. */
+	struct outcome outcome = args_outcome(outer ? -ENOSYS : event->result);
+	record_call(observer, thread, event->result, outer ? "filtered" : NULL);
+	emit_refusal(observer, event->refusal);
 	bool quiet = is_quiet(observer, thread, outcome.ok);
 	finish_call(observer, thread, &outcome);
 	looked_end(observer, thread);

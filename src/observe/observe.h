@@ -315,6 +315,7 @@ struct observer {
 	 * nothing is emitted, surprise says that there is something.
 	 */
 	bool rehearsal, surprise;
+	bool refusals_untold; /* said already */
 	/* looked.c */
 	bool root_moved;  /* some process may have another root than whittle */
 	size_t changing;  /* threads in a call that changes ways */
@@ -383,6 +384,8 @@ void emit_fields(struct observer *observer, struct fact *fact);
 /* Count a loss or a limitation; kind is a constant (see struct fact_sink). */
 void emit_loss(struct observer *observer, const char *kind);
 void emit_limitation(struct observer *observer, const char *kind);
+/* The limitation that a refusal by filters around whittle is, if it is one. */
+void emit_refusal(struct observer *observer, enum refuser refusal);
 /* A state of the observer becomes true; in a rehearsal that is a surprise. */
 void set_once(struct observer *observer, bool *state);
 void facts_forget(struct observer *observer); /* frees what was kept */

@@ -64,11 +64,13 @@ struct trace {
 	struct wait_report *reports;
 	size_t report_head, report_count, report_size;
 	/* ptrace: filters. */
-	bool started;       /* the workload's own image runs */
-	bool own_filters;   /* some process of the workload has seccomp filters of its own */
-	bool no_new_privs;  /* whittle set it in some process of the workload */
-	long outer_filters; /* of whittle itself, which the workload inherits */
-	size_t filters;     /* installed */
+	bool started;        /* the workload's own image runs */
+	bool own_filters;    /* some process of the workload has seccomp filters of its own */
+	bool no_new_privs;   /* whittle set it in some process of the workload */
+	long outer_filters;  /* of whittle itself, which the workload inherits */
+	struct outer *outer; /* asked what these refuse */
+	bool outer_asked;
+	size_t filters; /* installed */
 	struct own *own;
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	struct notify *notify; /* the notification engine's */

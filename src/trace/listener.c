@@ -106,22 +106,31 @@ static int hint_about_listener(struct error *err)
 			      "given here (Yama, a container's seccomp profile)");
 }
 
+int listener_await(const struct listener_plan *plan, int pidfd)
+{
+	static const struct timespec soon = { .tv_nsec = 100000 };
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	int number;
+
+	while ((number = atomic_load(&plan->shared->listener)) == 0)
+		if (ppoll(&end, 1, &soon, NULL) > 0)
+			return -1;
+	return number - 1;
+}
+
 int listener_take(const struct listener_plan *plan, pid_t child, int *ret_fd,
 		  bool *ret_no_new_privs, struct error *err)
 {
-	static const struct timespec soon = { .tv_nsec = 100000 };
 	AUTO_CLOSE int pidfd = pidfd_open(child, 0);
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	int number;
 
 	if (pidfd < 0) {
 		fail(err, ERROR_SYSTEM, errno, "cannot watch the workload");
 		return hint_about_listener(err);
 	}
-	while ((number = atomic_load(&plan->shared->listener)) == 0)
-		if (ppoll(&end, 1, &soon, NULL) > 0)
-			return 0;
-	int fd = pidfd_getfd(pidfd, number - 1, 0);
+	int number = listener_await(plan, pidfd);
+	if (number < 0)
+		return 0;
+	int fd = pidfd_getfd(pidfd, number, 0);
 	if (fd < 0 && (errno == ESRCH || errno == EBADF))
 		return 0; /* it was killed since */
 	if (fd < 0) {

@@ -34,6 +34,9 @@ void listener_release(struct listener_plan *plan);
  */
 int listener_install(void *plan);
 
+/* Waits for that: the number of the listener in the child, -1 if the child, of pidfd, ended. */
+int listener_await(const struct listener_plan *plan, int pidfd);
+
 /*
  * Waits for that and takes the listener of the child. *ret_no_new_privs: the child needed
  * no_new_privs for it. 1, 0 if the child ended before, -1 on an error.

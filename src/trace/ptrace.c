@@ -2,6 +2,7 @@
 #include <trace/engine.h>
 #include <trace/filtered.h>
 #include <trace/launch.h>
+#include <trace/outer.h>
 #include <trace/own.h>
 #include <trace/registers.h>
 
@@ -58,16 +59,32 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 	return 1;
 }
 
+enum { MAX_ERRNO = 4095 }; /* include/linux/err.h */
+
+/* The oracle is started when the first call fails. */
+static enum refuser judge_failure(struct trace *trace, const struct event *call, int64_t result)
+{
+	if (trace->outer_filters == 0 || result >= 0 || result < -MAX_ERRNO)
+		return REFUSER_OTHER;
+	if (!trace->outer_asked)
+		trace->outer = outer_open();
+	trace->outer_asked = true;
+	return outer_judge(trace->outer, call, result);
+}
+
 static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result,
 		      struct event *ret_event)
 {
 	if (!tracee->in_call) /* a new task's return from its creator's clone */
 		return 0;
+	enum refuser refusal =
+		trace->started ? judge_failure(trace, &tracee->call, result) : REFUSER_OTHER;
 	if (trace->started)
 		own_result(trace, tracee, &result);
 	tracee->in_call = false;
 	filtered_call_ended(tracee);
 	*ret_event = tracee->call;
+	ret_event->refusal = refusal;
 	ret_event->kind = EVENT_RESULT;
 	ret_event->tid = tracee->tid;
 	ret_event->tgid = tracee->tgid;

@@ -2,6 +2,7 @@
 #include <trace/asked.h>
 #include <trace/engine.h>
 #include <trace/filtered.h>
+#include <trace/outer.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +80,11 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 		return -1;
 	}
 	trace->options = NULL;
+	if (options->engine == ENGINE_NOTIFY && trace->outer_filters != 0)
+		trace_queue(trace, &(struct event){ .kind = EVENT_LIMITATION,
+						    .tid = trace->main_pid,
+						    .tgid = trace->main_pid,
+						    .what = "outer-unseen" });
 	*ret_trace = trace;
 	return 0;
 }
@@ -192,6 +198,7 @@ void trace_free(struct trace *trace)
 	trace_kill(trace);
 	trace->engine->release(trace);
 	asked_close(trace->asked);
+	outer_close(trace->outer);
 	HASH_ITER (hh, trace->tracees, tracee, next)
 		trace_remove(trace, tracee);
 	free(trace);

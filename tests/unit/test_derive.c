@@ -69,9 +69,9 @@ static void test_refused(void **state)
 		const char *name, *result;
 		bool refused;
 	} rows[] = {
-		{ "mount", "EPERM", true }, { "bpf", "EACCES", true },
-		{ "rseq", "ENOSYS", true }, { "unlink", "ENOENT", false },
-		{ "read", "ok", false },    { "openat2", "unknown", false },
+		{ "mount", "EPERM", true },   { "bpf", "EACCES", true },
+		{ "acct", "filtered", true }, { "unlink", "ENOENT", false },
+		{ "read", "ok", false },      { "openat2", "unknown", false },
 	};
 	struct evidence *evidence = new_evidence();
 

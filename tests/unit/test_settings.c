@@ -275,7 +275,7 @@ static void assert_sockets(const struct socket_row *rows, size_t count)
 static void test_network(void **state)
 {
 	static const struct socket_row rows[] = {
-		{ { { NULL } }, "network none" },
+		{ { { .operation = NULL } }, "network none" },
 		{ { { "bind", "unix", "stream", "0", "/run/s", "" } }, "network none" },
 		{ { { "socket", "alg", "seqpacket", "0", "", "" } }, "network none" },
 		/* getaddrinfo(3) asks for the addresses; uevents come from the machine. */
