@@ -15,6 +15,8 @@ const struct target targets[] = {
 	  FACET_CAPS, emit_caps },
 	{ "compose", NULL, "service of a Compose file, to be merged with yours", 0, RUN_FACETS,
 	  emit_compose },
+	{ "daemon-json", NULL, "daemon.json of Docker: for all containers of a machine", 0,
+	  RUN_FACETS, emit_daemon },
 	{ "docker", NULL, "seccomp profile in Docker's own form, with comments", 0, FACET_SECCOMP,
 	  emit_docker },
 	{ "docker-flags", NULL, "options for docker run", TARGET_WORDS, RUN_FACETS, emit_flags },

@@ -11,6 +11,7 @@ int emit_caps(const struct policy *policy, struct buf *out, struct error *err);
 int emit_apparmor(const struct policy *policy, struct buf *out, struct error *err);
 int emit_policy(const struct policy *policy, struct buf *out, struct error *err);
 int emit_docker(const struct policy *policy, struct buf *out, struct error *err);
+int emit_daemon(const struct policy *policy, struct buf *out, struct error *err);
 int emit_flags(const struct policy *policy, struct buf *out, struct error *err);
 int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err);
 int emit_compose(const struct policy *policy, struct buf *out, struct error *err);

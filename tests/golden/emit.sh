@@ -22,8 +22,8 @@ says()
 	[ "$got" -eq "$wanted" ] && [ ! -s "$T/out" ] && grep -Eq -- "$regex" "$T/err"
 }
 
-t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2 selinux "$good"
-t_ok "no target lists the known" says 'apparmor, bpf, caps, compose, docker,.* oci' 2
+t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, compose, daemon-json,.* oci' 2 selinux "$good"
+t_ok "no target lists the known" says 'apparmor, bpf, caps, compose, daemon-json,.* oci' 2
 t_ok "no evidence" says 'which evidence' 2 oci
 t_ok "an unknown runtime" says 'lxc; there are: any, crun, docker, kubernetes, podman, runc, none' 2 oci --runtime lxc "$good"
 t_ok "an unknown start" says 'any, on or off' 2 oci --no-new-privileges=maybe "$good"

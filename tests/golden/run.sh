@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 t_init
 
-targets='apparmor caps compose docker docker-flags kubernetes oci podman policy quadlet spo systemd'
+targets='apparmor caps compose daemon-json docker docker-flags kubernetes oci podman policy quadlet spo systemd'
 
 # emit CASE TARGET [EVIDENCE]: to standard output.
 emit()
@@ -58,7 +58,7 @@ for case in "$ROOT"/tests/golden/*/; do
 		t_ok "$name: $target is as expected" matches "$case" "$target"
 		t_ok "$name: $target does not depend on the run" is_stable "$case" "$target"
 	done
-	for target in docker oci policy; do
+	for target in daemon-json docker oci policy; do
 		if t_have jq; then
 			t_ok "$name: $target is JSON" is_json "$case" "$target"
 		else
