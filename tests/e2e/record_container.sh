@@ -172,7 +172,7 @@ if c_have podman crun; then
 	t_is "a container that was not made to be recorded" $? 125
 	t_ok "it is said how to make one" grep -q 'create' refused.err
 	"${podman[@]}" rm other >/dev/null
-	record made -- "${podman[@]}" --runtime runc create --name later "${podman_run[@]}" localhost/busybox \
+	record made -- "${podman[@]}" --runtime crun create --name later "${podman_run[@]}" localhost/busybox \
 		sh -c 'cat /www/index.html; until [ -e /tmp/end ]; do sleep 0.1; done'
 	record started -- "${podman[@]}" start later &
 	if wait_for 30 "${podman[@]}" exec later true; then
