@@ -78,8 +78,9 @@ struct container_engine {
 
 extern const struct container_engine container_engines[]; /* ended by a row without a name */
 
-/* The row of that name, or NULL. */
+/* The row of that name, or NULL; the same for a command, by its file name. */
 const struct container_engine *container_engine_by_name(const char *name);
+const struct container_engine *container_engine_of(const char *command);
 
 /* A command line that has to do with a container. Strings are borrowed from it, or NULL. */
 struct container_command {
@@ -97,8 +98,8 @@ struct container_command {
 };
 
 /*
- * Does argv start a container, or a process in one? Its first word tells the engine by its file
- * name. False for an engine's other verbs ("podman ps"), and where the name is missing.
+ * Does argv start a container, or a process in one? Its first word tells the engine. False for an
+ * engine's other verbs ("podman ps"), and where the name is missing.
  */
 bool container_parse(char *const *argv, struct container_command *ret_command);
 /* The same for the command line of that engine, whatever its first word is. */

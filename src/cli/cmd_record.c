@@ -336,6 +336,9 @@ int cmd_record(int argc, char **argv)
 		code = containers_record(&options, &command, path, argv, &end);
 		return code ? code : end_as(&end);
 	}
+	if (!options.host && container_engine_of(argv[0]))
+		say("recording %s itself: this command starts no container that could be recorded",
+		    argv[0]);
 	if (known_load(&options, &known, &err) < 0) {
 		report_error(&err);
 		return EXIT_WHITTLE;

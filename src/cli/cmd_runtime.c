@@ -33,7 +33,7 @@ bool runtime_is_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	const struct container_engine *engine = container_engine_by_name(name);
+	const struct container_engine *engine = container_engine_of(path);
 
 	return strcmp(name, general_name) == 0 || (engine && engine->place == PLACE_COMMAND);
 }

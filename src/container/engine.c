@@ -97,6 +97,13 @@ const struct container_engine *container_engine_by_name(const char *name)
 	return NULL;
 }
 
+const struct container_engine *container_engine_of(const char *command)
+{
+	const char *slash = strrchr(command, '/');
+
+	return container_engine_by_name(slash ? slash + 1 : command);
+}
+
 /* Is the word, the first length bytes of it, in the list? */
 static bool in_list(const char *list, const char *word, size_t length)
 {
@@ -262,9 +269,7 @@ bool container_parse_as(const struct container_engine *engine, char *const *argv
 
 bool container_parse(char *const *argv, struct container_command *ret_command)
 {
-	const char *slash = strrchr(argv[0], '/');
-	const struct container_engine *engine =
-		container_engine_by_name(slash ? slash + 1 : argv[0]);
+	const struct container_engine *engine = container_engine_of(argv[0]);
 
 	return engine && container_parse_as(engine, argv, ret_command);
 }

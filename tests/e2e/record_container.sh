@@ -222,6 +222,10 @@ if c_have runc; then
 	t_status "nobody listens" 125 timeout -s KILL 20 "$program/runtimes/runc" --whittle-socket "$T/none" \
 		run -b "$C/bundles/work" work
 fi
-t_ok "unknown names are not containers' business" "$WHITTLE" record -q -o host-run --host -- runc --version
+if c_have runc; then
+	record engine -- runc --version
+	t_is "an engine's other commands are recorded as any program's" "$?" 0
+	t_ok "an engine's other commands: it is said" grep -q 'recording runc itself' engine.err
+fi
 clean "at the end"
 t_end
