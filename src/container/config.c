@@ -90,7 +90,10 @@ static void add_with_member(const char *text, size_t start, size_t end, const ch
 	buf_add(out, text + start + 1, end - start - 1);
 }
 
-/* Is it well-formed, an object, and without a second member of the same name anywhere? */
+/*
+ * Is it well-formed, an object, and without a second member of the same name anywhere? jansson
+ * passes over a NUL between tokens.
+ */
 static int check(const char *name, const char *text, size_t length, struct error *err)
 {
 	json_error_t where;
@@ -103,7 +106,7 @@ static int check(const char *name, const char *text, size_t length, struct error
 	json_decref(config);
 	if (!config)
 		return fail(err, ERROR_INPUT, 0, "%s: line %d: %s", name, where.line, where.text);
-	if (!object || !has_object)
+	if (!object || !has_object || memchr(text, '\0', length))
 		return fail(err, ERROR_INPUT, 0, "%s is no configuration of a container", name);
 	return 0;
 }
