@@ -31,6 +31,7 @@ struct policy_options {
 	enum exec_mode exec;
 	bool keep_environment; /* where the profile changes, LD_PRELOAD and its like are kept */
 	bool complain;         /* the AppArmor profile refuses nothing, but has the kernel log it */
+	bool abi4;             /* the AppArmor profile has the classes of abi 4.0 too */
 	bool host;             /* the AppArmor profile is for this machine, not for a container */
 };
 
@@ -85,7 +86,10 @@ enum apparmor_class {
 	APPARMOR_REMOUNT,
 	APPARMOR_UMOUNT,
 	APPARMOR_PIVOT_ROOT,
-	APPARMOR_CHANGE_PROFILE
+	APPARMOR_CHANGE_PROFILE,
+	APPARMOR_USERNS, /* this and the rest: of abi 4.0 */
+	APPARMOR_IO_URING,
+	APPARMOR_MQUEUE
 };
 
 struct apparmor_profile {

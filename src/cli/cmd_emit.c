@@ -143,7 +143,8 @@ enum {
 	OPTION_EXEC,
 	OPTION_KEEP_ENVIRONMENT,
 	OPTION_COMPLAIN,
-	OPTION_FORM
+	OPTION_FORM,
+	OPTION_ABI
 };
 
 static const struct option long_options[] = {
@@ -159,6 +160,7 @@ static const struct option long_options[] = {
 	{ "keep-environment", no_argument, NULL, OPTION_KEEP_ENVIRONMENT },
 	{ "complain", no_argument, NULL, OPTION_COMPLAIN },
 	{ "form", required_argument, NULL, OPTION_FORM },
+	{ "abi", required_argument, NULL, OPTION_ABI },
 	COMMON_OPTIONS,
 };
 
@@ -200,6 +202,15 @@ static int take_exec(const char *word, enum exec_mode *ret_mode)
 	return usage_error("emit", "--exec takes ix, px, cx or child-profiles, not %s", word);
 }
 
+/* An option that takes one of two words: is it the second? */
+static int take_choice(const char *name, const char *no, const char *yes, bool *ret_choice)
+{
+	if (strcmp(optarg, no) != 0 && strcmp(optarg, yes) != 0)
+		return usage_error("emit", "--%s takes %s or %s, not %s", name, no, yes, optarg);
+	*ret_choice = strcmp(optarg, yes) == 0;
+	return 0;
+}
+
 /* Those of the AppArmor profile. Returns 0, or the exit status. */
 static int take_apparmor_option(int option, struct policy_options *policy)
 {
@@ -209,11 +220,10 @@ static int take_apparmor_option(int option, struct policy_options *policy)
 		policy->keep_environment = true;
 	else if (option == OPTION_COMPLAIN)
 		policy->complain = true;
-	else if (option == OPTION_FORM && strcmp(optarg, "host") != 0 &&
-		 strcmp(optarg, "container") != 0)
-		return usage_error("emit", "--form takes container or host, not %s", optarg);
 	else if (option == OPTION_FORM)
-		policy->host = strcmp(optarg, "host") == 0;
+		return take_choice("form", "container", "host", &policy->host);
+	else if (option == OPTION_ABI)
+		return take_choice("abi", "3.0", "4.0", &policy->abi4);
 	return 0;
 }
 

@@ -59,6 +59,8 @@ static const struct command commands[] = {
 	  "                         made of their own evidence, called whittle-PROGRAM (px) (ix)\n"
 	  "      --keep-environment where the profile changes, LD_PRELOAD and its like are kept\n"
 	  "      --complain         the AppArmor profile refuses nothing: the kernel logs only\n"
+	  "      --abi ABI          3.0, or 4.0: the AppArmor profile has its newer classes too "
+	  "(3.0)\n"
 	  "      --form FORM        the AppArmor profile is for a container or this host "
 	  "(container)\n"
 	  "      --seccomp FILE     the filter as the target names it; docker-flags and podman "

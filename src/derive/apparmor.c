@@ -20,6 +20,12 @@ static const struct {
 	{ PERM_READ, "read" },
 	{ PERM_TRACEDBY, "tracedby" },
 	{ PERM_READBY, "readby" },
+	{ PERM_CREATE, "create" },
+	{ PERM_OPEN, "open" },
+	{ PERM_DELETE, "delete" },
+	{ PERM_WRITE, "write" },
+	{ PERM_GETATTR, "getattr" },
+	{ PERM_SETATTR, "setattr" },
 };
 
 struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const char *name,
@@ -233,15 +239,15 @@ static bool leaves_namespace(const struct evidence *evidence)
 	AUTO_FREE const struct evidence_fact **exec = evidence_facts(evidence, FACT_EXEC, &execs);
 	AUTO_FREE const struct evidence_fact **mount =
 		evidence_facts(evidence, FACT_MOUNT, &mounts);
-	AUTO_FREE const struct evidence_fact **namespace =
+	AUTO_FREE const struct evidence_fact **space =
 		evidence_facts(evidence, FACT_NAMESPACE, &namespaces);
 
 	for (size_t i = 0; i < execs; i++)
 		if (strncmp(exec[i]->fact.field[EXEC_PATH], "/memfd:", 7) == 0)
 			return true;
 	for (size_t i = 0; i < namespaces; i++)
-		if (strstr(namespace[i] -> fact.field[NAMESPACE_KINDS], "mnt") ||
-		    strcmp(namespace[i] -> fact.field[NAMESPACE_OPERATION], "chroot") == 0)
+		if (strstr(space[i]->fact.field[NAMESPACE_KINDS], "mnt") ||
+		    strcmp(space[i]->fact.field[NAMESPACE_OPERATION], "chroot") == 0)
 			return true;
 	return mounts > 0;
 }
@@ -253,6 +259,7 @@ void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 
 	derive_files(evidence, policy, &drafts);
 	derive_access(evidence, policy, &drafts);
+	derive_abi4(evidence, policy, &drafts);
 	if (policy->apparmor_profile_count == 1)
 		add_all_capabilities(policy, &drafts);
 	else

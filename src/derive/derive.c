@@ -239,6 +239,7 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.keep_environment = options->keep_environment;
 	policy->options.complain = options->complain;
 	policy->options.host = options->host;
+	policy->options.abi4 = options->abi4;
 	derive_completeness(evidence, policy);
 	derive_facets(evidence, policy);
 	derive_programs(evidence, policy);

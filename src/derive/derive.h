@@ -88,7 +88,13 @@ enum perm {
 	PERM_TRACE = 1 << 7,
 	PERM_READ = 1 << 8,
 	PERM_TRACEDBY = 1 << 9,
-	PERM_READBY = 1 << 10
+	PERM_READBY = 1 << 10,
+	PERM_CREATE = 1 << 11,
+	PERM_OPEN = 1 << 12,
+	PERM_DELETE = 1 << 13,
+	PERM_WRITE = 1 << 14,
+	PERM_GETATTR = 1 << 15,
+	PERM_SETATTR = 1 << 16
 };
 
 /* A new draft whose strings are copies; the pointer is valid until the next call. */
@@ -99,6 +105,8 @@ struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const 
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* Sockets, signals, ptrace, mounts. */
 void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+/* User namespaces, io_uring, message queues, if the policy's options ask for abi 4.0. */
+void derive_abi4(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* All AppArmor rules; the capability rules must have been derived before. */
 void derive_apparmor(const struct evidence *evidence, struct policy *policy);
 

@@ -1,5 +1,5 @@
 /*
- * AppArmor profile for abi 3.0 (apparmor.d(5)): one rule a line, sections in the order of
+ * AppArmor profile for abi 3.0 or 4.0 (apparmor.d(5)): one rule a line, sections in the order of
  * enum apparmor_class. Every text of the workload goes through escape_apparmor().
  */
 #include <emit/emit.h>
@@ -89,6 +89,21 @@ static void add_change_profile(const struct apparmor_rule *rule, struct buf *out
 	buf_adds(out, "change_profile");
 }
 
+static void add_userns(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "userns %s", rule->name);
+}
+
+static void add_io_uring(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "io_uring %s", rule->name);
+}
+
+static void add_mqueue(const struct apparmor_rule *rule, struct buf *out)
+{
+	buf_addf(out, "mqueue (%s) type=%s", rule->perms, rule->target);
+}
+
 static const struct {
 	const char *heading; /* NULL: under the one before */
 	void (*add)(const struct apparmor_rule *rule, struct buf *out);
@@ -105,6 +120,9 @@ static const struct {
 	[APPARMOR_UMOUNT] = { NULL, add_umount },
 	[APPARMOR_PIVOT_ROOT] = { NULL, add_pivot_root },
 	[APPARMOR_CHANGE_PROFILE] = { "change of profile", add_change_profile },
+	[APPARMOR_USERNS] = { "user namespaces", add_userns },
+	[APPARMOR_IO_URING] = { "io_uring", add_io_uring },
+	[APPARMOR_MQUEUE] = { "message queues", add_mqueue },
 };
 
 /* Has the profile a rule of the class, and, if name is not NULL, of that name? */
@@ -258,7 +276,8 @@ int emit_apparmor(const struct policy *policy, struct buf *out, struct error *er
 			    name);
 	emit_warnings(policy, "# ", out);
 	add_exec_comments(policy, out);
-	buf_addf(out, "abi <abi/3.0>,\ninclude <tunables/global>\n\nprofile %s ", name);
+	buf_addf(out, "abi <abi/%s>,\ninclude <tunables/global>\n\nprofile %s ",
+		 policy->options.abi4 ? "4.0" : "3.0", name);
 	if (attach) {
 		escape_apparmor(out, attach);
 		buf_addc(out, ' ');

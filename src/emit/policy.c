@@ -83,6 +83,9 @@ static const char *const class_names[] = {
 	[APPARMOR_UMOUNT] = "umount",
 	[APPARMOR_PIVOT_ROOT] = "pivot_root",
 	[APPARMOR_CHANGE_PROFILE] = "change_profile",
+	[APPARMOR_USERNS] = "userns",
+	[APPARMOR_IO_URING] = "io_uring",
+	[APPARMOR_MQUEUE] = "mqueue",
 };
 
 static json_t *apparmor_json(const struct policy *policy, size_t index)
@@ -174,13 +177,14 @@ int emit_policy(const struct policy *policy, struct buf *out, struct error *err)
 
 	buf_adds(out, "{\n\"schema\": \"" POLICY_SCHEMA "\",\n\"options\": ");
 	good &= add_value(out,
-			  json_pack("{s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:s}", "runtime",
+			  json_pack("{s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:s, s:s}", "runtime",
 				    options->runtime, "no_new_privileges",
 				    options->no_new_privileges, "name", options->name, "attach",
 				    options->attach, "exec", exec_mode_words[options->exec],
 				    "keep_environment", (int)options->keep_environment, "complain",
 				    (int)options->complain, "form",
-				    options->host ? "host" : "container"));
+				    options->host ? "host" : "container", "abi",
+				    options->abi4 ? "4.0" : "3.0"));
 	buf_addf(out, ",\n\"complete\": %s,\n\"facets\": \"%s\",\n\"abis\": ",
 		 policy->complete ? "true" : "false", policy->facet_list);
 	good &= add_value(out, abis_json(policy->abis, policy->abi_count));

@@ -175,6 +175,10 @@ t_is "--keep-environment is said in lower case" \
 	"$(exec_rules --exec=cx --keep-environment | grep -c '[PC]x')/$(exec_rules --exec=cx --keep-environment | grep -c '[pc]x')" 0/7
 t_ok "and in words" grep -q '^# Lower case' <(emit apparmor --exec=cx --keep-environment "$several")
 t_ok "an unknown way to execute" says '--exec takes ix, px, cx or child-profiles' 2 apparmor --exec=ux "$several"
+t_is "abi 4.0 has its classes" "$(emit apparmor --abi=4.0 --name m "$several" | grep '^abi\|userns')" 'abi <abi/4.0>,
+  userns create,'
+t_is "abi 3.0 has not" "$(emit apparmor --abi=3.0 "$several" | grep -c userns)" 0
+t_ok "an unknown abi" says '--abi takes 3.0 or 4.0' 2 apparmor --abi=5.0 "$several"
 t_ok "an unknown form" says '--form takes container or host' 2 apparmor --form=vm "$several"
 t_is "complain is a flag of every profile" "$(emit apparmor --exec=child-profiles --complain "$several" |
 	grep -c '^profile.*flags=(attach_disconnected,mediate_deleted,complain) {')" 6
