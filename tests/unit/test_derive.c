@@ -10,37 +10,7 @@
 #include <string.h>
 #include <whittle/policy.h>
 
-static struct evidence *new_evidence(void)
-{
-	struct evidence *evidence = evidence_new();
-	struct evidence_run *run = evidence_run(evidence, evidence_begin_run(evidence, "run"));
-
-	run->machine = xstrdup("x86_64");
-	run->outcome = OUTCOME_EXITED;
-	run->expected = true;
-	return evidence;
-}
-
-#define ADD(evidence, kind, ...) evidence_add(evidence, 0, &(struct fact){ kind, { __VA_ARGS__ } })
-
-static struct policy *derive(struct evidence *evidence, const char *runtime, const char *nnp)
-{
-	struct policy_options options = { .runtime = runtime, .no_new_privileges = nnp };
-	struct policy *policy = NULL;
-	struct error err;
-
-	assert_int_equal(policy_derive(evidence, &options, &policy, &err), 0);
-	evidence_free(evidence);
-	return policy;
-}
-
-static const struct seccomp_rule *find_call(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (strcmp(policy->seccomp[i].name, name) == 0)
-			return &policy->seccomp[i];
-	return NULL;
-}
+#include "derived.h"
 
 static const struct apparmor_rule *find_rule(const struct policy *policy, enum apparmor_class class,
 					     const char *name, const char *target)
@@ -107,81 +77,6 @@ static void test_native_abi(void **state)
 	assert_string_equal(policy->abis[1]->name, "x86_64");
 	assert_null(find_call(policy, "#7"));
 	assert_true(has_line(&policy->notes, "unknown ABI"));
-	policy_free(policy);
-}
-
-/* capset: crun and runc, off only; epoll_ctl: runc; setresgid: crun, off; getdents64: runc. */
-static void test_floors(void **state)
-{
-	static const struct {
-		const char *runtime, *nnp, *in, *out;
-	} rows[] = {
-		{ "any", "any", "setresgid", "mount" },
-		{ "any", "on", "epoll_ctl", "capset" },
-		{ "any", "off", "capset", "mount" },
-		{ "runc", "any", "capget", "setresgid" },
-		{ "runc", "on", "getdents64", "capget" },
-		{ "crun", "any", "setresgid", "epoll_ctl" },
-		{ "crun", "on", "close", "setresgid" },
-		{ "crun", "off", "setresuid", "getdents64" },
-		{ "docker", "any", "getdents64", "setresgid" },
-		{ "podman", "any", "getdents64", "mount" },
-		{ "kubernetes", "on", "epoll_ctl", "setresgid" },
-		{ "kubernetes", "off", "setresgid", "mount" },
-		{ "none", "any", "read", "execve" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct evidence *evidence = new_evidence();
-
-		ADD(evidence, FACT_SYSCALL, "x86_64", "read", "/p", "ok");
-		struct policy *policy = derive(evidence, rows[i].runtime, rows[i].nnp);
-		assert_non_null(find_call(policy, rows[i].in));
-		assert_null(find_call(policy, rows[i].out));
-		assert_true(find_call(policy, "read")->groups & GROUP_PROGRAM);
-		policy_free(policy);
-	}
-}
-
-static void test_floor_groups(void **state)
-{
-	struct evidence *evidence = new_evidence();
-
-	(void)state;
-	ADD(evidence, FACT_SYSCALL, "x86_64", "read", "/p", "ok");
-	struct policy *policy = derive(evidence, NULL, NULL);
-	assert_int_equal(find_call(policy, "read")->groups, GROUP_PROGRAM | GROUP_FLOOR);
-	assert_int_equal(find_call(policy, "capset")->groups, GROUP_FLOOR);
-	assert_int_equal(find_call(policy, "capset")->abi_count, 0);
-	assert_string_equal(policy->options.runtime, "any");
-	policy_free(policy);
-}
-
-/* What only the floor needs bears its conditions; what the program calls too bears none. */
-static void test_floor_conditions(void **state)
-{
-	struct evidence *evidence = new_evidence();
-
-	(void)state;
-	ADD(evidence, FACT_SYSCALL, "x86_64", "read", "/p", "ok");
-	struct policy *policy = derive(evidence, NULL, NULL);
-	const struct seccomp_rule *rule = find_call(policy, "prctl");
-	assert_true(rule->condition_count >= 2);
-	for (size_t i = 1; i < rule->condition_count; i++)
-		assert_true(rule->conditions[i - 1].value < rule->conditions[i].value);
-	assert_int_equal(find_call(policy, "read")->condition_count, 0);
-	rule = find_call(policy, "mmap");
-	assert_int_equal(rule->condition_count, 1);
-	assert_int_equal(rule->conditions[0].index, 2);
-	assert_int_equal(rule->conditions[0].mask, 4);
-	policy_free(policy);
-	evidence = new_evidence();
-	ADD(evidence, FACT_SYSCALL, "x86_64", "prctl", "/p", "ok");
-	policy = derive(evidence, NULL, NULL);
-	rule = find_call(policy, "prctl");
-	assert_int_equal(rule->groups, GROUP_PROGRAM | GROUP_FLOOR);
-	assert_int_equal(rule->condition_count, 0);
 	policy_free(policy);
 }
 
@@ -699,9 +594,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_native_abi),
-		cmocka_unit_test(test_floors),
-		cmocka_unit_test(test_floor_groups),
-		cmocka_unit_test(test_floor_conditions),
 		cmocka_unit_test(test_implied),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_access),
