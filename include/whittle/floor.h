@@ -21,6 +21,7 @@ enum floor_lack {
 	LACK_FAILS,     /* it does not start */
 	LACK_ENOSYS,    /* it does not start if the call answers ENOSYS; EPERM is borne */
 	LACK_KILLS,     /* it does not start if the filter kills; any errno is borne */
+	LACK_SPARED,    /* the same, and it is dangerous: not granted */
 	LACK_SOMETIMES, /* irregular: it does not always start */
 	LACK_UNSEEN     /* a margin: calls that the runtime may make, though no start was seen to */
 };

@@ -79,5 +79,6 @@ int cmd_verify(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
+int cmd_floor(int argc, char **argv);
 
 #endif

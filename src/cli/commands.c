@@ -140,6 +140,17 @@ static const struct command commands[] = {
 	  "SIGTERM or SIGINT: no more containers; ends when those that are recorded have ended, or "
 	  "ends\n"
 	  "them if told so again. An agent that is killed takes its containers with it.\n" },
+	{ "floor", cmd_floor, "measure --runtime PATH [OPTION...]",
+	  "Starts containers by a runtime (runc, crun, or another with their command line), finds "
+	  "out\n"
+	  "which calls it makes itself after it loaded the filter, and prints them in the form of\n"
+	  "profiles/floors. As root; a minute or two.\n\n"
+	  "      --runtime PATH     the runtime\n"
+	  "      --runs N           how many starts of each kind are watched (5)\n"
+	  "      --no-bisect        do not find out what becomes of a start without each call\n"
+	  "      --timeout SECONDS  for each start (30)\n"
+	  "  -o, --output FILE      where to write (-: standard output)\n\n"
+	  "Exit status: 0, or 2 if it could not be done.\n" },
 };
 
 const struct command *command_by_name(const char *name)

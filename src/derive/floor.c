@@ -106,8 +106,8 @@ bool floor_phases(const struct floor_row *row, unsigned int *ret_phases)
 }
 
 static const char *const lacks[] = {
-	[LACK_FAILS] = "fails",         [LACK_ENOSYS] = "enosys", [LACK_KILLS] = "killed",
-	[LACK_SOMETIMES] = "sometimes", [LACK_UNSEEN] = "unseen",
+	[LACK_FAILS] = "fails",   [LACK_ENOSYS] = "enosys",       [LACK_KILLS] = "killed",
+	[LACK_SPARED] = "spared", [LACK_SOMETIMES] = "sometimes", [LACK_UNSEEN] = "unseen",
 };
 
 bool floor_lack(const struct floor_row *row, enum floor_lack *ret_lack)

@@ -252,13 +252,18 @@ static void add_floor_row(struct policy *policy, const char *family, const struc
 	reasons_add(&rule->why, floor_reason(family, row));
 }
 
-/* Not the calls that hand a listener over: an emitted profile names none. */
+/*
+ * Not the calls that hand a listener over, since an emitted profile names none; nor the dangerous
+ * ones that the runtime does without where the filter answers with an errno, as an emitted one
+ * does.
+ */
 static bool is_granted(const struct policy_options *options, const struct floor_row *row)
 {
 	unsigned int phases;
+	enum floor_lack lack;
 
 	return floor_applies(row, options->no_new_privileges) && floor_phases(row, &phases) &&
-	       phases != FLOOR_LISTENER;
+	       floor_lack(row, &lack) && phases != FLOOR_LISTENER && lack != LACK_SPARED;
 }
 
 static void add_floors(struct policy *policy)

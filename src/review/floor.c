@@ -43,7 +43,9 @@ static bool bears(enum floor_lack lack, enum action action, int number)
 
 	if (lack == LACK_ENOSYS)
 		return action == ACTION_ERRNO && number != enosys;
-	return lack == LACK_UNSEEN || (lack == LACK_KILLS && action == ACTION_ERRNO);
+	if (lack == LACK_KILLS || lack == LACK_SPARED)
+		return action == ACTION_ERRNO;
+	return lack == LACK_UNSEEN;
 }
 
 /* How the profile refuses a call that it refuses (VERDICT_DENIED). */
@@ -65,8 +67,9 @@ static enum action denial(const struct profile *profile, const char *name, int *
 	return profile->default_action;
 }
 
+/* every_version: what a row of all known versions says. */
 static void add_missing(const struct profile *profile, const struct floor_row *row,
-			struct missing *missing)
+			const char *every_version, struct missing *missing)
 {
 	unsigned int phases;
 	enum floor_lack lack;
@@ -79,6 +82,8 @@ static void add_missing(const struct profile *profile, const struct floor_row *r
 		return;
 	if (phases == FLOOR_LISTENER && !listener)
 		return;
+	if (lack == LACK_SPARED && action == ACTION_ERRNO)
+		return;
 	if (bears(lack, action, number))
 		at = STOPS;
 	while (at < STOPS && (!(stops[at].phases & phases) || (stops[at].listener && !listener) ||
@@ -86,6 +91,17 @@ static void add_missing(const struct profile *profile, const struct floor_row *r
 		at++;
 	struct buf *list = &missing->list[at];
 	buf_addf(list, "%s%s", list->length ? " " : "", row->name);
+	if (strcmp(row->versions, "any") != 0 && strcmp(row->versions, every_version) != 0)
+		buf_addf(list, " (%s)", row->versions);
+}
+
+/* As the row of the call that no start goes without says it. */
+static const char *find_every_version(const struct floor_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(rows[i].name, "execve") == 0)
+			return rows[i].versions;
+	return "any";
 }
 
 static void report_missing(struct lint *lint, const char *family, const char *start,
@@ -108,14 +124,15 @@ static void check_family(struct lint *lint, const char *family)
 	AUTO_MISSING struct missing first = { { BUF_INIT } }, then = { { BUF_INIT } };
 	size_t count;
 	const struct floor_row *rows = floor_rows(family, &count);
+	const char *versions = find_every_version(rows, count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (profile_verdict(lint->profile, rows[i].name) != VERDICT_DENIED)
 			continue;
 		if (floor_applies(&rows[i], "on"))
-			add_missing(lint->profile, &rows[i], &first);
+			add_missing(lint->profile, &rows[i], versions, &first);
 		else
-			add_missing(lint->profile, &rows[i], &then);
+			add_missing(lint->profile, &rows[i], versions, &then);
 	}
 	report_missing(lint, family, "", &first);
 	if (strcmp(lint->options->no_new_privileges, "on") != 0)

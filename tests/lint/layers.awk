@@ -8,13 +8,13 @@ BEGIN {
 	may["evidence"] = base "arch fact evidence"
 	may["derive"] = base "arch evidence policy floor"
 	may["emit"] = base "arch policy target"
-	may["enforce"] = base "arch policy event fact ablate"
+	may["enforce"] = base "arch policy floor event fact ablate measure"
 	may["review"] = base "arch evidence policy floor finding reach"
 	may["report"] = base "finding"
 	may["container"] = base "arch container"
 	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
-		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce finding:review reach:review " \
-		"container:container", rows, " ")
+		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce measure:enforce " \
+		"finding:review reach:review container:container", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }
 	FS = "[<>/.]"
 }
