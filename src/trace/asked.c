@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
  */
 static const char wanted[] = "ret == 0 && (cap == 1 || cap == 2 || cap == 19)";
 
+#define FDS_MAX     (1 << 16)
 #define RINGS_TOTAL (4 << 20) /* bytes, over all CPUs: pages that stay in memory */
 #define RING_MIN    (128 << 10)
 #define RING_MAX    (1 << 20)
@@ -42,7 +44,7 @@ struct asked {
 	uint64_t id; /* of the tracepoint */
 	size_t cap_offset;
 	int *fds; /* of all events */
-	size_t fd_count;
+	size_t fd_count, fds_max;
 	/* The entries of the system calls in the kernel, by address; read when first needed. */
 	struct symbol *symbols;
 	size_t symbol_count;
@@ -245,14 +247,47 @@ static int open_ring(const struct asked *asked, int fd, struct ring *ring)
 
 static void keep_fd(struct asked *asked, int fd)
 {
-	if (asked->fd_count % 64 == 0)
-		asked->fds = xrealloc(asked->fds, asked->fd_count + 64, sizeof(*asked->fds));
 	asked->fds[asked->fd_count++] = fd;
+}
+
+/* Is the thread gone, and so are all that it made? perf_poll() in kernel/events/core.c */
+static bool has_ended(const struct asked *asked, int fd)
+{
+	struct pollfd event = { .fd = fd };
+
+	for (size_t cpu = 0; cpu < asked->ring_count; cpu++)
+		if (asked->rings[cpu].fd == fd) /* the others still write to it */
+			return false;
+	return poll(&event, 1, 0) > 0 && (event.revents & POLLHUP);
+}
+
+static void close_ended(struct asked *asked)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < asked->fd_count; i++)
+		if (has_ended(asked, asked->fds[i]))
+			close(asked->fds[i]);
+		else
+			asked->fds[kept++] = asked->fds[i];
+	asked->fd_count = kept;
+}
+
+/* Is there room for an event on each CPU? Half of the descriptors are for whittle's other work. */
+static bool make_room(struct asked *asked)
+{
+	if (asked->fd_count + asked->ring_count > asked->fds_max)
+		close_ended(asked);
+	return asked->fd_count + asked->ring_count <= asked->fds_max;
 }
 
 /* Watches one thread on every CPU; one that is gone by now needs it no more. */
 static int watch_thread(struct asked *asked, pid_t tid)
 {
+	if (!make_room(asked)) {
+		errno = EMFILE;
+		return -1;
+	}
 	for (size_t cpu = 0; cpu < asked->ring_count; cpu++) {
 		struct ring *ring = &asked->rings[cpu];
 		int fd = open_event(asked, tid, (int)cpu);
@@ -306,7 +341,7 @@ struct asked *asked_open(void)
 {
 	struct sigaction action = { .sa_handler = wake };
 	struct asked *asked = xcalloc(1, sizeof(*asked));
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	long cpus = sysconf(_SC_NPROCESSORS_CONF), files = sysconf(_SC_OPEN_MAX);
 
 	asked->abi = abi_of_machine(NULL);
 	if (!asked->abi || cpus < 1 || find_tracepoint(asked) < 0 || !shows_addresses()) {
@@ -318,6 +353,8 @@ struct asked *asked_open(void)
 		asked->size /= 2;
 	asked->ring_count = (size_t)cpus;
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
+	asked->fds_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
+	asked->fds = xcalloc(asked->fds_max, sizeof(*asked->fds));
 	sigaction(wake_signal(), &action, &asked->old_action);
 	return asked;
 }

@@ -80,6 +80,8 @@ struct tracee *trace_find(const struct trace *trace, pid_t tid);
 struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid);
 void trace_remove(struct trace *trace, struct tracee *tracee);
 void trace_queue(struct trace *trace, const struct event *event);
+/* tracee has executed an image: it is watched as before. */
+void trace_keep_watch(struct trace *trace, const struct tracee *tracee);
 /* A wait status of tid is to be handled: as if waitpid(2) had said it. */
 void trace_report(struct trace *trace, pid_t tid, int status);
 bool trace_unqueue(struct trace *trace, struct event *ret_event);

@@ -196,6 +196,7 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 		trace_remove(trace, old);
 	}
 	filtered_call_ended(tracee);
+	trace_keep_watch(trace, tracee);
 	tracee->vforked = false;
 	if (tracee->filtered) /* no exit stop */
 		tracee->in_call = false;

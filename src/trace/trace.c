@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <whittle/file.h>
+#include <whittle/proc.h>
 
 struct tracee *trace_find(const struct trace *trace, pid_t tid)
 {
@@ -146,6 +148,39 @@ bool trace_watch(struct trace *trace)
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
 		tracee->watched |= tracee->tgid == current->tgid;
 	return true;
+}
+
+/*
+ * The kernel takes the events away from what executes an image and is not "dumpable" then, for the
+ * sake of set-id programs (fs/exec.c, begin_new_exec()): its ids differ, or it may not read the
+ * image, in which case its files in /proc are not its own (proc(5)).
+ */
+static bool loses_watch(pid_t tid)
+{
+	unsigned int uids[2], gids[2]; /* real, effective */
+	AUTO_FREE char *status = proc_status(tid);
+	const char *uid = status ? proc_field(status, "Uid") : NULL;
+	const char *gid = status ? proc_field(status, "Gid") : NULL;
+	char path[32];
+	struct stat own;
+
+	snprintf(path, sizeof(path), "/proc/%d", tid);
+	if (!uid || !gid || sscanf(uid, "%u %u", &uids[0], &uids[1]) != 2 ||
+	    sscanf(gid, "%u %u", &gids[0], &gids[1]) != 2 || stat(path, &own) < 0)
+		return false;
+	return uids[0] != uids[1] || gids[0] != gids[1] || own.st_uid != uids[1];
+}
+
+void trace_keep_watch(struct trace *trace, const struct tracee *tracee)
+{
+	struct event loss = { .kind = EVENT_LOSS,
+			      .tid = tracee->tid,
+			      .tgid = tracee->tgid,
+			      .what = "capability-events" };
+
+	if (tracee->watched && loses_watch(tracee->tid) &&
+	    asked_watch(trace->asked, tracee->tgid) < 0)
+		trace_queue(trace, &loss);
 }
 
 pid_t trace_main_pid(const struct trace *trace)
