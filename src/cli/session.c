@@ -151,6 +151,8 @@ static void take(struct session *session, const struct event *event)
 
 	if (advice & OBSERVE_SKIP_RESULT)
 		trace_skip_result(session->trace);
+	if ((advice & OBSERVE_SEARCHES) && !session->options->exact)
+		trace_prepare_watch(session->trace);
 	if ((advice & OBSERVE_QUIET) && !session->options->exact)
 		install_filter(session, event->tgid);
 }

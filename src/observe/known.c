@@ -575,15 +575,17 @@ void observer_know(struct observer *observer, const struct fact *fact, uint64_t 
 		know_argument(observer, fact);
 	if (fact->kind == FACT_SOCKET)
 		know_socket(observer, fact);
-	if (fact->kind != FACT_SYSCALL ||
-	    (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0))
+	if (fact->kind != FACT_SYSCALL)
+		return;
+	const struct syscall_desc *row = syscall_desc_find(fact->field[SYSCALL_NAME]);
+	if (row && free_is_search(row))
+		observer->taught_searches += count;
+	if (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0)
 		return;
 	learned = taught(observer, fact->field[SYSCALL_ABI], fact->field[SYSCALL_NAME]);
 	if (!learned)
 		return;
 	learned->ok = true;
-	if (free_is_search(learned->key.call->row) && count > observer->taught_searches)
-		observer->taught_searches = count;
 }
 
 void observer_recheck(struct observer *observer, const char *name)

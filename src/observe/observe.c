@@ -2,6 +2,7 @@
 #include <observe/early.h>
 #include <observe/known.h>
 #include <observe/permission.h>
+#include <observe/quiet.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,23 +97,6 @@ static void call_end(struct thread *thread)
 	thread->in_call = false;
 }
 
-/*
- * Watching a process costs the kernel what some hundred looks at paths cost whittle; a filter that
- * comes earlier can never let them run.
- */
-enum { SEARCHES_MANY = 512 };
-
-/* Enough calls for a filter to be worth its installation. */
-enum { CALLS_MANY = 128 };
-
-static void note_program(const struct process *process)
-{
-	struct program *program = process->program;
-
-	program->met |= process->settled || process->results >= CALLS_MANY;
-	program->searched_much |= process->watched || process->searches >= SEARCHES_MANY;
-}
-
 static void thread_remove(struct observer *observer, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -128,7 +112,7 @@ static void thread_remove(struct observer *observer, struct thread *thread)
 	free(thread);
 	if (--process->threads > 0)
 		return;
-	note_program(process);
+	quiet_note_program(process);
 	if (observer->stacks)
 		stacks_forget(observer->stacks, process->tgid);
 	HASH_DEL(observer->processes, process);
@@ -304,122 +288,6 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
 	return finish_early(observer, thread);
 }
 
-/*
- * After how many calls that teach nothing a process is quiet: fewer, and a filter would come before
- * the work that it is for; a server first answers its first clients.
- */
-enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
-
-bool observer_searches(const struct observer *observer, pid_t tgid)
-{
-	uint64_t count = observer->taught_searches * 2; /* its results are counted apart */
-	struct process *process = NULL;
-
-	if (tgid)
-		HASH_FIND_INT(observer->processes, &tgid, process);
-	if (tgid)
-		count = process ? process->searches : 0;
-	return observer->flags & OBSERVE_ASKED &&
-	       (count >= SEARCHES_MANY || (process && process->watched));
-}
-
-void observer_watch(struct observer *observer, pid_t tgid, bool watched)
-{
-	if (tgid)
-		process_get(observer, tgid, tgid, NULL)->watched = watched;
-	else
-		observer->watches = watched;
-}
-
-/*
- * Does it seem to go on looking at paths, but not yet at so many that it is worth watching? A
- * sixth of its calls is reason to wait and see, two thirds to wait until it is worth it.
- */
-static bool may_search_more(const struct observer *observer, const struct process *process)
-{
-	unsigned int calls = process->quiet, searches = process->quiet_searches;
-
-	if (!(observer->flags & OBSERVE_ASKED) || process->watched ||
-	    process->searches >= SEARCHES_MANY)
-		return false;
-	return calls < 4 * QUIET_CALLS ? searches >= calls / 6 : searches >= calls / 3 * 2;
-}
-
-/* Filters are for the native ABI: a process that makes calls of another one is never quiet. */
-static void note_foreign(struct observer *observer, struct thread *thread)
-{
-	if (thread->abi != observer->native && ++thread->process->foreign == QUIET_CALLS)
-		emit_limitation(observer, "foreign-abi");
-}
-
-/* A look at a path, which would be free if its process were watched. */
-static bool is_unwatched_search(const struct observer *observer, const struct thread *thread)
-{
-	return observer->flags & OBSERVE_ASKED && !thread->process->watched &&
-	       free_is_search(thread->known->row);
-}
-
-/*
- * A loader with many libraries to map looks quiet, before the work has begun that a filter is for.
- * Where it is the C library itself (musl), all calls come from there: that ends some time.
- */
-enum { LOADER_SIZE = 0x40000, LOADER_CALLS = 512 };
-
-static bool is_loading(struct process *process, const struct thread *thread)
-{
-	bool inside = thread->ip >= process->loader && thread->ip - process->loader < LOADER_SIZE;
-
-	if (!process->loader)
-		return false;
-	if (!inside || ++process->loading > LOADER_CALLS)
-		process->loader = 0;
-	return process->loader;
-}
-
-/*
- * What an earlier process showed of the same program is a filter for this one, from its first calls
- * on. Not for what starts others (a shell): they would run under a filter of what it does itself;
- * nor for what looks at so many paths that it is worth waiting to watch it.
- */
-static bool is_met_again(const struct process *process)
-{
-	const struct program *program = process->program;
-
-	return program->met && !program->starts_others && !program->searched_much;
-}
-
-/* Takes the call in; has its process shown nothing new for a while? */
-static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
-{
-	struct process *process = thread->process;
-	bool serves = process->serves || observer->listening;
-	unsigned int enough = serves ? QUIET_CALLS_OF_SERVER : QUIET_CALLS;
-
-	process->results++;
-	if (!thread->known->keys) {
-		note_foreign(observer, thread);
-		return false;
-	}
-	if (free_is_search(thread->known->row)) {
-		process->searches++;
-		process->quiet_searches++;
-	}
-	if (!known_free(observer, thread)) {
-		known_learn(observer, thread, ok);
-		if (known_free(observer, thread)) /* by this call */
-			process->quiet = process->quiet_searches = 0;
-		if (!is_unwatched_search(observer, thread))
-			return false;
-	}
-	if (thread->result_mode != RESULT_COMES || process->settled)
-		return false;
-	if (!is_met_again(process) && (is_loading(process, thread) || ++process->quiet < enough ||
-				       may_search_more(observer, process)))
-		return false;
-	process->quiet = process->quiet_searches = 0;
-	return true;
-}
-
 static unsigned int on_result(struct observer *observer, const struct event *event)
 {
 	struct thread *thread = thread_find(observer, event->tid);
@@ -435,10 +303,10 @@ static unsigned int on_result(struct observer *observer, const struct event *eve
 	struct outcome outcome = args_outcome(outer ? -ENOSYS : event->result);
 	record_call(observer, thread, event->result, outer ? "filtered" : NULL);
 	emit_refusal(observer, event->refusal);
-	bool quiet = is_quiet(observer, thread, outcome.ok);
+	unsigned int advice = quiet_advice(observer, thread, outcome.ok);
 	finish_call(observer, thread, &outcome);
 	looked_end(observer, thread);
-	return quiet ? OBSERVE_QUIET : 0;
+	return advice;
 }
 
 /* The thread is gone in the middle of a call. */
@@ -539,8 +407,9 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 
 static void renew_process(struct process *process, const struct event *event)
 {
-	note_program(process);
-	process->results = process->quiet = process->quiet_searches = process->loading = 0;
+	quiet_note_program(process);
+	process->results = process->quiet = process->loading = 0;
+	process->searches = process->quiet_searches = 0;
 	process->loader = exec_loader_base(process->tgid);
 	process->serves = process->meets = false;
 	process->filtered = event->filtered;
@@ -687,6 +556,17 @@ void observer_free(struct observer *observer)
 void observer_settle(struct observer *observer, pid_t tgid)
 {
 	process_get(observer, tgid, tgid, NULL)->settled = true;
+}
+
+void observer_watch(struct observer *observer, pid_t tgid, bool watched)
+{
+	if (!tgid) {
+		observer->watches = watched;
+		return;
+	}
+	struct process *process = process_get(observer, tgid, tgid, NULL);
+	process->watched = watched;
+	process->program->searched_much |= watched;
 }
 
 bool observer_listening(const struct observer *observer)

@@ -337,6 +337,37 @@ int asked_watch(struct asked *asked, pid_t tgid)
 	return fresh;
 }
 
+/*
+ * The first event of any task makes the kernel look for events at each switch, on all CPUs, and
+ * waits some 10 ms until they do (kernel/events/core.c, account_event()). A child waits for it, by
+ * an event of its own that counts nothing.
+ */
+int asked_prepare(void)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_DUMMY };
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		closefrom(STDERR_FILENO); /* nobody is to wait for their end */
+		close(STDOUT_FILENO);
+		syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+		while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
+			continue;
+		_exit(0);
+	}
+	close(ends[0]);
+	if (child < 0)
+		close(STEAL_FD(ends[1]));
+	return ends[1];
+}
+
 struct asked *asked_open(void)
 {
 	struct sigaction action = { .sa_handler = wake };

@@ -15,6 +15,12 @@ struct asked;
 struct asked *asked_open(void);
 void asked_close(struct asked *asked);
 
+/*
+ * Has the kernel make ready, behind whittle's back, what asked_watch() would wait for: until the
+ * descriptor is closed. -1 if that cannot be done.
+ */
+int asked_prepare(void);
+
 /* Watches all threads of a process, and all that they will make; -1 with errno if it cannot. */
 int asked_watch(struct asked *asked, pid_t tgid);
 

@@ -73,6 +73,7 @@ struct trace {
 	size_t filters; /* installed */
 	struct own *own;
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
+	int asked_ready;       /* asked_prepare(), or -1 */
 	struct notify *notify; /* the notification engine's */
 };
 

@@ -69,13 +69,21 @@ static const struct engine_ops *const engines[] = {
 	[ENGINE_NOTIFY] = &engine_notify,
 };
 
-int trace_start(const char *path, char *const argv[], const struct trace_options *options,
-		struct trace **ret_trace, struct error *err)
+static struct trace *new_trace(const struct engine_ops *engine)
 {
 	struct trace *trace = xcalloc(1, sizeof(*trace));
 
+	trace->engine = engine;
+	trace->asked_ready = -1;
+	return trace;
+}
+
+int trace_start(const char *path, char *const argv[], const struct trace_options *options,
+		struct trace **ret_trace, struct error *err)
+{
+	struct trace *trace = new_trace(engines[options->engine]);
+
 	trace->options = options;
-	trace->engine = engines[options->engine];
 	trace->outer_filters = filtered_count(getpid());
 	if (trace->engine->start(trace, path, argv, err) < 0) {
 		trace_free(trace);
@@ -93,9 +101,8 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 
 int trace_adopt(int listener, const char *farewell, struct trace **ret_trace, struct error *err)
 {
-	struct trace *trace = xcalloc(1, sizeof(*trace));
+	struct trace *trace = new_trace(&engine_notify);
 
-	trace->engine = &engine_notify;
 	if (notify_adopt(trace, listener, farewell, err) < 0) {
 		trace_free(trace);
 		return -1;
@@ -148,6 +155,12 @@ bool trace_watch(struct trace *trace)
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
 		tracee->watched |= tracee->tgid == current->tgid;
 	return true;
+}
+
+void trace_prepare_watch(struct trace *trace)
+{
+	if (!trace->asked && trace->asked_ready < 0)
+		trace->asked_ready = asked_prepare();
 }
 
 /*
@@ -234,6 +247,7 @@ void trace_free(struct trace *trace)
 	trace->engine->release(trace);
 	asked_close(trace->asked);
 	outer_close(trace->outer);
+	auto_close(&trace->asked_ready);
 	HASH_ITER (hh, trace->tracees, tracee, next)
 		trace_remove(trace, tracee);
 	free(trace);

@@ -341,6 +341,35 @@ static void quiet(void **state)
 	end(observer);
 }
 
+/* A look at a path, so many times: the advice of all. */
+static unsigned int look(struct observer *observer, int times)
+{
+	unsigned int advice = 0;
+
+	while (times-- > 0)
+		advice |= make(observer, "access", ARGUMENTS(ADDRESS etc, R_OK), 0);
+	return advice;
+}
+
+static void looks_are_worth_a_watch(void **state)
+{
+	struct observer *observer = begin(DEFAULT | OBSERVE_ASKED, false);
+
+	(void)state;
+	assert_int_equal(look(observer, 7), 0);
+	assert_int_equal(look(observer, 1), OBSERVE_SEARCHES);
+	assert_false(observer_searches(observer, getpid()));
+	assert_int_equal(look(observer, 31), 0); /* said once, and more of them are waited for */
+	assert_true(observer_searches(observer, getpid()));
+	assert_int_equal(look(observer, 1), OBSERVE_QUIET);
+	end(observer);
+
+	observer = begin(DEFAULT, false);
+	look(observer, 1000);
+	assert_false(observer_searches(observer, getpid()));
+	end(observer);
+}
+
 static void children_of_the_settled(void **state)
 {
 	struct observer *observer = begin(DEFAULT, false);
@@ -554,6 +583,7 @@ int main(void)
 		cmocka_unit_test(many_values),
 		cmocka_unit_test(foreign_calls_are_not_known),
 		cmocka_unit_test(quiet),
+		cmocka_unit_test(looks_are_worth_a_watch),
 		cmocka_unit_test(children_of_the_settled),
 		cmocka_unit_test(results_that_nobody_needs),
 		cmocka_unit_test(refused_sockets),

@@ -2,7 +2,8 @@
  * Looks at names below directories that it may search, over and over; then one thing changes, and
  *it looks again where that asks for a capability (as root), or at another process.
  *
- *	looks DIR KIND N	in the new directory DIR, N times
+ *	looks DIR KIND N [CALLS]	in the new directory DIR, N times, with CALLS (1) other
+ *calls in between
  */
 #include <err.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 enum { OTHER = 65534 };
 
-static int times, seen, linked;
+static int times, calls = 1, seen, linked;
 
 static void look(const char *name)
 {
@@ -58,7 +59,8 @@ static void look_around(void)
 		look("open/none");
 		look("way/file");
 		look("out");
-		close(-1);
+		for (int j = 0; j < calls; j++)
+			close(-1);
 	}
 }
 
@@ -207,9 +209,11 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	if (argc != 4 || mkdir(argv[1], 0755) < 0 || chdir(argv[1]) < 0)
-		errx(2, "usage: looks NEW-DIR KIND N");
+	if (argc < 4 || argc > 5 || mkdir(argv[1], 0755) < 0 || chdir(argv[1]) < 0)
+		errx(2, "usage: looks NEW-DIR KIND N [CALLS]");
 	times = atoi(argv[3]);
+	if (argc == 5)
+		calls = atoi(argv[4]);
 	make("open", 0755);
 	make("shut", 0700);
 	if (symlink("open", "way") < 0 || symlink("open/file", "out") < 0)

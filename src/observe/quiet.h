@@ -1,0 +1,13 @@
+/* When a process has shown nothing new for so long that a filter is worth it. */
+#ifndef OBSERVE_QUIET_H
+#define OBSERVE_QUIET_H
+
+#include <observe/observe.h>
+
+/* Takes in the call that thread is in, behind its end: OBSERVE_QUIET, OBSERVE_SEARCHES, or 0. */
+unsigned int quiet_advice(struct observer *observer, struct thread *thread, bool ok);
+
+/* A process ends, or its image does: what it showed counts for others of its program. */
+void quiet_note_program(const struct process *process);
+
+#endif
