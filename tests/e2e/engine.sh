@@ -305,6 +305,13 @@ for engine in learned known; do
 		"$T/watched/evidence.json" "$([ "$engine" = learned ] || echo "$T/exact1/evidence.json")" \
 		"$T/exact1/evidence.json"
 done
+# shellcheck disable=SC2016 # the inner shell's
+many='i=0; while [ $i -lt 40 ]; do "$@" || exit; i=$((i + 1)); done'
+within many bash -c 'ulimit -n 40; exec "$@"' bash "$WHITTLE" record -q -o "$T/many" --replace -- \
+	sh -c "${looks%exec*}$many" sh "${nobody[@]}" "$T/test" -e /etc/passwd
+t_is 'learned: many of them: its status' "$?" 0
+t_ok 'learned: many of them: descriptors of those that ended are used again' jq -e \
+	'.runs[0] | .complete and .losses == {}' "$T/many/evidence.json"
 if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
 	mkdir -m 0777 "$T/theirs"
 	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -o "$T/theirs/out" --expect 6 -- "$own" query 200) \
