@@ -18,6 +18,12 @@ const char *proc_field(const char *status, const char *name);
 int64_t proc_number(pid_t tid, const char *name);
 
 /*
+ * The task that pid means in the pid namespace of the thread tid, as this process numbers it; 0 if
+ * there is none. Before Linux 6.11 threads other than leaders are not found.
+ */
+pid_t pid_in_namespace_of(pid_t tid, pid_t pid);
+
+/*
  * How the process of a pidfd ended, as waitpid(2) told its parent: 1 with the status, 0 if it has
  * not been waited for yet, -1 if the kernel tells only parents (before Linux 6.15).
  */

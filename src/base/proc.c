@@ -1,10 +1,12 @@
 #include <whittle/proc.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <whittle/file.h>
 
 char *proc_status(pid_t tid)
@@ -39,6 +41,69 @@ int64_t proc_number(pid_t tid, const char *name)
 
 	return text ? strtoll(text, NULL, 10) : -1;
 }
+
+/* ---- other pid namespaces ---- */
+
+#define GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int) /* NS_GET_PID_FROM_PIDNS, Linux 6.11 */
+
+/* Is pid the innermost number of a line "NSpid:\t300\t12\n"? */
+static bool is_innermost(const char *ids, pid_t pid)
+{
+	long id = 0;
+	char *end;
+
+	for (;; ids = end + 1) {
+		id = strtol(ids, &end, 10);
+		if (*end != '\t')
+			return end != ids && id == pid;
+	}
+}
+
+static bool is_in(const char *entry, const struct stat *namespace)
+{
+	AUTO_FREE char *name = xasprintf("/proc/%s/ns/pid", entry);
+	struct stat found;
+
+	return stat(name, &found) == 0 && found.st_dev == namespace->st_dev &&
+	       found.st_ino == namespace->st_ino;
+}
+
+/* Among all processes, by the numbers that each has in the namespaces that it is in. */
+static pid_t search(const struct stat *namespace, pid_t pid)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	pid_t found = 0;
+
+	while (proc && !found && (entry = readdir(proc))) {
+		pid_t candidate = (pid_t)strtol(entry->d_name, NULL, 10);
+		AUTO_FREE char *status = candidate > 0 ? proc_status(candidate) : NULL;
+		const char *ids = status ? proc_field(status, "NSpid") : NULL;
+
+		if (ids && is_innermost(ids, pid) && is_in(entry->d_name, namespace))
+			found = candidate;
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
+pid_t pid_in_namespace_of(pid_t tid, pid_t pid)
+{
+	char name[32];
+	struct stat namespace;
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/pid", tid);
+	AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &namespace) < 0)
+		return 0;
+	int found = ioctl(fd, GET_PID_FROM_PIDNS, pid);
+	if (found < 0 && errno == ENOTTY)
+		found = search(&namespace, pid);
+	return found > 0 ? found : 0;
+}
+
+/* ---- ends ---- */
 
 /* struct pidfd_info of include/uapi/linux/pidfd.h, its first version; headers are often older. */
 struct exit_info {

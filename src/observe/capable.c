@@ -362,9 +362,10 @@ pid_t call_target(const struct call *call, int64_t pid)
 	AUTO_FREE char *status = proc_status(call->tid);
 	const char *ids = status ? proc_field(status, "NSpid") : NULL;
 
-	if (pid <= 0 || pid > INT32_MAX || !ids || ids[strspn(ids, "0123456789")] == '\t')
+	if (pid <= 0 || pid > INT32_MAX || !ids)
 		return 0;
-	return (pid_t)pid;
+	bool inner = ids[strspn(ids, "0123456789")] == '\t';
+	return inner ? pid_in_namespace_of(call->tid, (pid_t)pid) : (pid_t)pid;
 }
 
 void each_process(void (*visit)(void *context, pid_t pid), void *context)

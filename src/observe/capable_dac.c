@@ -239,7 +239,7 @@ void need_searches(struct needs *needs)
 		need_searches_of(needs, path);
 		/* proc_pid_get_link() in fs/proc/base.c */
 		if (path->linked)
-			need_ptrace(needs, path->linked, true, 0);
+			need_ptrace(needs, call_target(needs->call, path->linked), true, 0);
 		need_mapped_file(needs, path);
 	}
 }

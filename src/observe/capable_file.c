@@ -304,7 +304,7 @@ void rule_readlink(struct needs *needs)
 	const struct path *path = call_path(needs->call, 0);
 
 	if (path && path->error == 0 && path->process && S_ISLNK(path->object.mode))
-		need_ptrace(needs, path->process, true, 0);
+		need_ptrace(needs, call_target(needs->call, path->process), true, 0);
 }
 
 static bool open_flags(const struct call *call, uint64_t *ret_flags)

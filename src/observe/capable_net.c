@@ -315,8 +315,9 @@ void rule_sendto(struct needs *needs)
 static void need_credentials(struct needs *needs, const struct ucred *sent)
 {
 	const struct creds *own = needs->call->creds;
+	pid_t target = call_target(needs->call, sent->pid);
 
-	if (sent->pid != needs->call->tgid && call_target(needs->call, sent->pid) == sent->pid)
+	if (target && target != needs->call->tgid)
 		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), "SCM_CREDENTIALS of another process");
 	if (sent->uid != own->ruid && sent->uid != own->euid && sent->uid != own->suid)
 		need_add(needs, CAP_BIT(CAP_SETUID), "SCM_CREDENTIALS of another user");

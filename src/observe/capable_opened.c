@@ -195,9 +195,10 @@ static void need_process_row(struct needs *needs, const struct path *path,
 	bool other = starts(path->name, "/proc/\\{pids}/");
 
 	if (row->how == OF_MEMORY)
-		need_ptrace(needs, path->process, true, mm_alternatives());
+		need_ptrace(needs, call_target(needs->call, path->process), true,
+			    mm_alternatives());
 	else if (row->how == OF_LOOK)
-		need_ptrace(needs, path->process, true, 0);
+		need_ptrace(needs, call_target(needs->call, path->process), true, 0);
 	else if (row->how == OF_ALL || (row->how == OF_OTHERS && other) ||
 		 (row->how == OF_LOGIN && login_is_set(needs->call->tid)))
 		need_add(needs, row->any_of, path->name);
@@ -216,7 +217,7 @@ static void need_process_file(struct needs *needs, const struct path *path, unsi
 			need_process_row(needs, path, &process_files[i]);
 	/* proc_fdinfo_permission() in fs/proc/fd.c */
 	if (strstr(name, "/fdinfo"))
-		need_ptrace(needs, path->process, true, 0);
+		need_ptrace(needs, call_target(needs->call, path->process), true, 0);
 }
 
 void need_opened(struct needs *needs, const struct path *path, unsigned int mask)

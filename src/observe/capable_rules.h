@@ -60,8 +60,8 @@ long sysctl_number(const char *path, long otherwise);
 /* The tracee's soft limit (RLIM_INFINITY if it cannot be read). */
 uint64_t call_limit(const struct call *call, int resource);
 /*
- * The process that the call means by pid, as /proc of whittle shows it; 0 if pid is not positive
- * or the caller is in another pid namespace, where the number is another.
+ * The process that the call means by pid, as /proc of whittle shows it; 0 if pid is not positive,
+ * or means none in the caller's pid namespace where that is not whittle's.
  */
 pid_t call_target(const struct call *call, int64_t pid);
 
@@ -143,6 +143,7 @@ void rule_xattr(struct needs *needs);
 void rule_exec(struct needs *needs);
 
 /* Rules of capable_task.c. */
+/* target: as whittle's /proc shows it */
 void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_t any_of);
 void rule_capset(struct needs *needs);
 void rule_kcmp(struct needs *needs);

@@ -117,26 +117,50 @@ struct killing {
 	int signal;
 };
 
+/*
+ * Is the process in the caller's pid namespace, and not its first process? In whittle's own all are
+ * there that whittle sees.
+ */
+static bool is_below(const struct call *call, pid_t pid)
+{
+	AUTO_FREE char *status = proc_status(pid);
+	AUTO_FREE char *own = proc_status(call->tid);
+	const char *its = status ? proc_field(status, "NSpid") : NULL;
+	const char *ids = own ? proc_field(own, "NSpid") : NULL;
+	char *end;
+
+	if (!its || !ids)
+		return false;
+	for (; ids[strspn(ids, "0123456789")] == '\t'; ids = strchr(ids, '\t') + 1) {
+		if (its[strspn(its, "0123456789")] != '\t')
+			return false;
+		its = strchr(its, '\t') + 1;
+	}
+	pid_t number = (pid_t)strtol(its, &end, 10);
+	return number > 1 && call_target(call, number) == pid;
+}
+
 static void kill_one(void *context, pid_t pid)
 {
 	const struct killing *killing = context;
 
-	if (pid > 1 && (!killing->group || getpgid(pid) == killing->group))
+	if (killing->group ? getpgid(pid) == killing->group
+			   : pid > 1 && is_below(killing->needs->call, pid))
 		need_kill(killing->needs, pid, killing->signal);
 }
 
-/* kill_something_info(): a group (0: the caller's), or all (-1). Numbers are those of whittle's. */
+/* kill_something_info(): a group (0: the caller's), or all (-1) that the caller's namespace has. */
 static void need_kill_many(struct needs *needs, int32_t pid, int signal)
 {
 	const struct call *call = needs->call;
-	struct killing killing = { needs, -pid, signal };
+	struct killing killing = { needs, 0, signal };
 
-	if (pid == INT32_MIN || call_target(call, call->tgid) != call->tgid)
+	if (pid == INT32_MIN)
 		return;
-	if (pid == 0)
-		killing.group = getpgid(call->tgid);
-	if (pid == -1)
-		killing.group = 0;
+	if (pid != -1)
+		killing.group = pid ? call_target(call, -pid) : getpgid(call->tgid);
+	if (pid != -1 && killing.group <= 0)
+		return;
 	each_process(kill_one, &killing);
 }
 
@@ -200,8 +224,8 @@ void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_
 	const struct creds *own = needs->call->creds;
 	struct creds its = { .groups = NULL };
 
-	if (target <= 0 || target != call_target(needs->call, target) ||
-	    proc_number(target, "Tgid") == needs->call->tgid || !target_creds(target, &its))
+	if (target <= 0 || proc_number(target, "Tgid") == needs->call->tgid ||
+	    !target_creds(target, &its))
 		return;
 	if (its.foreign_userns && task_is_in_own_namespace(needs->call, target)) {
 		creds_release(&its);

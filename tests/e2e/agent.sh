@@ -104,21 +104,23 @@ user_namespace()
 {
 	local name="$1: a user namespace" evidence=$out/user-$1/evidence.json
 
-	c_busybox "$C/bundles/user-$1/rootfs" && chown -hR 100000:100000 "$C/bundles/user-$1/rootfs"
-	c_bundle "user-$1" sh -c 'touch /tmp/f; chown 1:1 /tmp/f; kill -0 $$; chroot / true' &&
+	c_busybox "$C/bundles/user-$1/rootfs" &&
+		cp "$WORKLOADS/kill_other_static" "$C/bundles/user-$1/rootfs" && chown -hR 100000:100000 "$C/bundles/user-$1/rootfs"
+	c_bundle "user-$1" sh -c 'touch /tmp/f; chown 1:1 /tmp/f; kill -0 $$; chroot / true; /kill_other_static' &&
 		listen "$1" "user-$1" && c_edit "user-$1" '.linux.namespaces += [{ type: "user" }] |
 		.linux.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }] |
 		.linux.gidMappings = .linux.uidMappings |
-		.process.capabilities[] = ["CAP_CHOWN", "CAP_SYS_CHROOT"] |
+		.process.capabilities[] = ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SYS_CHROOT"] |
 		.mounts |= map(select(.destination != "/sys" and .destination != "/dev/pts"))'
 	t_ok "$name" c_run "$1" "user-$1"
 	t_ok "$name: evidence" wait_for 30 has_runs "user-$1" 1
 	t_is "$name: nothing was lost" "$(jq -c '.runs[0] | [.losses, .limitations]' "$evidence")" '[{},{}]'
 	t_is "$name: capabilities" "$(jq -r '.capabilities[].name' "$evidence" | sort -u | xargs)" \
-		"CAP_CHOWN CAP_SYS_CHROOT"
+		"CAP_CHOWN CAP_KILL CAP_SETUID CAP_SYS_CHROOT"
 	t_is "$name: the owner of a file" "$(jq -r '.paths[] | select(.path == "/tmp/f" and
 		.access == "create").owner' "$evidence")" owner
-	t_is "$name: whom a signal meant" "$(jq -r '.signals[] | .to' "$evidence")" self
+	t_is "$name: whom signals meant" "$(jq -r '.signals[] | .name + " " + .to' "$evidence" | xargs)" \
+		"exists self term workload"
 }
 
 # Two containers at once, with 200 threads and 200 children each: each call is seen once.
