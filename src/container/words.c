@@ -45,6 +45,14 @@ static char *fill_in(const char *template, const struct container_words *words)
 	return xstrdup(template);
 }
 
+/* Where it says so behind the verb, an engine takes a runtime only for a container that it makes.
+ */
+static bool takes_words(const struct container_command *command)
+{
+	return command->engine->place != PLACE_VERB || command->verb == VERB_RUN ||
+	       command->verb == VERB_CREATE;
+}
+
 char **container_argv(const struct container_command *command, char *const *argv,
 		      const struct container_words *words)
 {
@@ -59,7 +67,8 @@ char **container_argv(const struct container_command *command, char *const *argv
 	while (argv[count])
 		count++;
 	add_copies(&list, argv, 0, at);
-	for (const char *const *word = command->engine->words; *word; word++) {
+	for (const char *const *word = command->engine->words; takes_words(command) && *word;
+	     word++) {
 		char *filled = fill_in(*word, words);
 
 		if (filled)

@@ -211,6 +211,14 @@ fi
 if c_have docker; then
 	record other -- docker run --runtime runc localhost/busybox true
 	t_ok "docker: another runtime is refused" grep -q 'no runtime runc that is whittle' other.err
+	docker create --runtime whittle --name later --network none localhost/busybox \
+		sh -c 'until [ -e /tmp/end ]; do sleep 0.1; done' >/dev/null
+	record started-docker -- docker start -a later &
+	wait_for 30 docker exec later touch /tmp/end
+	wait $!
+	t_is "docker: made, then started; a session is kept apart" \
+		"$(jq -r '[.runs[].container.layer] | unique | join(" ")' started-docker/evidence.json)" 'container exec'
+	docker rm -f later >/dev/null
 	t_ok "docker: what its configuration needs is said" grep -q '"runtimeArgs": \["--whittle-socket=' other.err
 	DOCKER_HOST=unix:///nothing record other -- docker run localhost/busybox true
 	t_is "docker: no daemon" $? 125

@@ -53,6 +53,7 @@ static void parses(void **state)
 		  "-", false },
 		{ "docker run -ti -p 1:2 -- busybox", "docker run -ti -p 1:2 [D] -- busybox",
 		  "busybox", "-", false },
+		{ "docker start -a web", "docker start -a web[-]", "-", "web", false },
 		{ "buildah run -v /a:/b c -- make", "buildah run -v /a:/b [B] c -- make", "-", "c",
 		  false },
 		{ "runc --root /r run -b /x id", "[R] --root /r run -b /x id", "-", "id", false },
@@ -88,6 +89,7 @@ static void parses(void **state)
 		buf_adds(&wanted, mark[1] == 'P'   ? podman
 				  : mark[1] == 'D' ? docker
 				  : mark[1] == 'B' ? buildah
+				  : mark[1] == '-' ? ""
 						   : runtime);
 		buf_adds(&wanted, mark + 3);
 		assert_string_equal(buf_text(&got), buf_text(&wanted));
