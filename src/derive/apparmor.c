@@ -237,8 +237,6 @@ static bool leaves_namespace(const struct evidence *evidence)
 {
 	size_t execs, mounts, namespaces;
 	AUTO_FREE const struct evidence_fact **exec = evidence_facts(evidence, FACT_EXEC, &execs);
-	AUTO_FREE const struct evidence_fact **mount =
-		evidence_facts(evidence, FACT_MOUNT, &mounts);
 	AUTO_FREE const struct evidence_fact **space =
 		evidence_facts(evidence, FACT_NAMESPACE, &namespaces);
 
@@ -249,6 +247,7 @@ static bool leaves_namespace(const struct evidence *evidence)
 		if (strstr(space[i]->fact.field[NAMESPACE_KINDS], "mnt") ||
 		    strcmp(space[i]->fact.field[NAMESPACE_OPERATION], "chroot") == 0)
 			return true;
+	free(evidence_facts(evidence, FACT_MOUNT, &mounts)); /* any */
 	return mounts > 0;
 }
 
