@@ -194,3 +194,43 @@ void check_args(struct lint *lint)
 		if (!lint->profile->rules[i].skipped)
 			check_rule_args(lint, &lint->profile->rules[i]);
 }
+
+static bool holds(const struct condition *condition, uint64_t value)
+{
+	switch (condition->op) {
+	case OP_NE:
+		return value != condition->value;
+	case OP_LT:
+		return value < condition->value;
+	case OP_LE:
+		return value <= condition->value;
+	case OP_EQ:
+		return value == condition->value;
+	case OP_GE:
+		return value >= condition->value;
+	case OP_GT:
+		return value > condition->value;
+	case OP_MASKED_EQ:
+		return (value & condition->value) == (condition->value_two & condition->value);
+	default:
+		return false;
+	}
+}
+
+bool rule_may_match(const struct rule *rule, unsigned int index, uint64_t value)
+{
+	size_t count[ARGS] = { 0 };
+	bool any = false, all = true, repeated = false;
+
+	for (size_t i = 0; i < rule->arg_count; i++) {
+		struct condition condition;
+
+		read_condition(rule->args[i], &condition);
+		bool may = condition.index != index || holds(&condition, value);
+		any |= may;
+		all &= may;
+		repeated |= condition.index < ARGS && count[condition.index]++ > 0;
+	}
+	/* runc and crun make a rule of each condition if an argument is there twice. */
+	return repeated ? any : all;
+}

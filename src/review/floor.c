@@ -67,6 +67,38 @@ static enum action denial(const struct profile *profile, const char *name, int *
 	return profile->default_action;
 }
 
+/* Is there a rule that lets the call through with that argument, or may? */
+static bool may_allow(const struct profile *profile, const struct floor_row *row,
+		      unsigned int index, uint64_t value)
+{
+	size_t count;
+	const struct entry *entry = profile_find(profile, row->name, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!action_denies(entry[i].rule->action) &&
+		    rule_may_match(entry[i].rule, index, value))
+			return true;
+	return false;
+}
+
+/*
+ * Refused whatever the arguments, or with one that the runtime passes. Of flags under a mask, and
+ * of arguments that the floor leaves open, nothing is said.
+ */
+static bool is_denied(const struct profile *profile, const struct floor_row *row)
+{
+	enum verdict verdict = profile_verdict(profile, row->name);
+	struct floor_condition condition;
+
+	if (verdict != VERDICT_DEPENDS || action_allows(profile->default_action) ||
+	    !floor_condition(row, &condition) || condition.mask != UINT32_MAX)
+		return verdict == VERDICT_DENIED;
+	for (size_t i = 0; i < condition.count; i++)
+		if (!may_allow(profile, row, condition.index, condition.values[i]))
+			return true;
+	return false;
+}
+
 /* every_version: what a row of all known versions says. */
 static void add_missing(const struct profile *profile, const struct floor_row *row,
 			const char *every_version, struct missing *missing)
@@ -127,7 +159,7 @@ static void check_family(struct lint *lint, const char *family)
 	const char *versions = find_every_version(rows, count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (profile_verdict(lint->profile, rows[i].name) != VERDICT_DENIED)
+		if (!is_denied(lint->profile, &rows[i]))
 			continue;
 		if (floor_applies(&rows[i], "on"))
 			add_missing(lint->profile, &rows[i], versions, &first);

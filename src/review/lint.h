@@ -102,6 +102,9 @@ void report_end(struct lint *lint);
  */
 char *shown(const char *text);
 
+/* May the rule's conditions hold where that argument is value, whatever the others are? */
+bool rule_may_match(const struct rule *rule, unsigned int index, uint64_t value);
+
 /* The checks; each looks at the whole profile. */
 void check_fields(struct lint *lint);
 void check_actions(struct lint *lint);

@@ -38,6 +38,8 @@ nothing is allowed  | .syscalls = []                                         | f
 no execve           | lacks("execve")                                        | floor            | fails  | fails
 no capset           | lacks("capset")                                        | floor            | fails  | fails
 no prctl            | lacks("prctl")                                         | floor            | fails  | fails
+prctl for one option | lacks("prctl") \| .syscalls += [{names: ["prctl"], action: "SCMP_ACT_ALLOW", args: [{index: 0, value: 24, op: "SCMP_CMP_EQ"}]}] | floor | fails | fails
+prctl for its options | lacks("prctl") \| .syscalls += [{names: ["prctl"], action: "SCMP_ACT_ALLOW", args: [{index: 0, value: 47, op: "SCMP_CMP_LE"}]}] | - | starts | starts
 no getdents64       | lacks("getdents64")                                    | floor            | fails  | starts
 no fstatfs          | lacks("fstatfs")                                       | floor            | fails  | starts
 no setresuid        | lacks("setresuid")                                     | floor            | starts | fails
