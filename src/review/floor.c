@@ -123,6 +123,8 @@ static void add_missing(const struct profile *profile, const struct floor_row *r
 		at++;
 	struct buf *list = &missing->list[at];
 	buf_addf(list, "%s%s", list->length ? " " : "", row->name);
+	if (profile_verdict(profile, row->name) == VERDICT_DEPENDS)
+		buf_addf(list, " (argument %s)", row->arguments);
 	if (strcmp(row->versions, "any") != 0 && strcmp(row->versions, every_version) != 0)
 		buf_addf(list, " (%s)", row->versions);
 }
