@@ -99,8 +99,25 @@ static void add_rings(const struct evidence *evidence, struct policy *policy, st
 				    "not seen, and `io_uring sqpoll` is not granted");
 }
 
+/* In mainline a POSIX queue is a file of the root of nothing (do_mq_open() in ipc/mqueue.c). */
+static void note_queues(const struct evidence *evidence, struct policy *policy)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **calls =
+		evidence_facts(evidence, FACT_SYSCALL, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(calls[i]->fact.field[SYSCALL_NAME], "mq_open") == 0)
+			policy_note(policy,
+				    "a POSIX message queue was opened: AppArmor asks for a "
+				    "file /NAME, and the name is not in the evidence: add "
+				    "`/NAME rw,` to local/%s",
+				    policy->options.name);
+}
+
 void derive_abi4(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
 {
+	note_queues(evidence, policy);
 	if (!policy->options.abi4)
 		return;
 	add_namespaces(evidence, drafts);

@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -256,6 +257,10 @@ OP(memfd)
 /* ---- programs ---- */
 
 CALL(true, 0)
+CALL(mqopen, syscall(SYS_mq_open, args[0] + 1, O_RDWR | O_CREAT, 0600, NULL))
+CALL(mqunlink, syscall(SYS_mq_unlink, args[0] + 1))
+CALL(msgget, state->fd = msgget(IPC_PRIVATE, 0600))
+CALL(msgctl, msgctl(state->fd, IPC_RMID, NULL))
 CALL(sleep, usleep(700000))
 CALL(exec, execve(args[0], args, environ))
 
@@ -591,6 +596,10 @@ static const struct op {
 	{ "mount", 4, do_mount },
 	{ "movemount", 1, do_movemount },
 	{ "mprotect", 1, do_mprotect },
+	{ "mqopen", 1, do_mqopen },
+	{ "mqunlink", 1, do_mqunlink },
+	{ "msgctl", 0, do_msgctl },
+	{ "msgget", 0, do_msgget },
 	{ "nice", 0, do_nice },
 	{ "nnp", 0, do_nnp },
 	{ "open", 2, do_open },
