@@ -68,12 +68,18 @@ static const struct {
 	  "the workload used more paths than whittle keeps; the others are not in the evidence" },
 	{ "undecoded-syscall", "a system call was recorded whose arguments whittle cannot decode" },
 	{ "unknown-abi", "calls of an ABI that whittle does not know were not recorded" },
+	{ "unknown-outcome",
+	  "how the container's process ended is not known: the kernel tells that only its parent "
+	  "(Linux 6.15 tells others too)" },
 	{ "unknown-syscall",
 	  "a system call was recorded by its number: whittle has no name for it" },
 	{ "unreadable-path", "a path could not be read or resolved, and is not in the evidence" },
 	{ "unreadable-program", "the executable of a process could not be told" },
 	{ "unresolved-stat",
 	  "a path that was only looked at was gone before its name could be resolved" },
+	{ "unseen-process",
+	  "calls came from a process that whittle cannot see: it must run in the pid namespace of "
+	  "the host, or in one that the container's is below" },
 	{ "unstorable-fact", "a fact was too long to be kept" },
 	{ "untraced-child", "a process was started with CLONE_UNTRACED, and was not followed" },
 };
