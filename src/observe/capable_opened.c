@@ -1,7 +1,7 @@
 /*
- * Files that ask for more than permissions when they are opened, or when something is written to
- * them: devices, /proc and /proc/sys. Of the latter the handler asks at write(2); whoever opens one
- * for writing is taken to write.
+ * Files that ask for more than permissions when they are opened, or when something is read from or
+ * written to them: devices, /proc, /sys. Where the handler asks at read(2) or write(2), whoever
+ * opens one for it is taken to do it.
  */
 #include <observe/capable_rules.h>
 
@@ -64,6 +64,9 @@ static const struct file_row {
 	bool (*when)(void);
 	uint64_t any_of;
 } files[] = {
+	/* r_show() in kernel/resource.c: addresses read as 0 without it */
+	{ "/proc/iomem", MAY_READ, NULL, SYS_ADMIN },
+	{ "/proc/ioports", MAY_READ, NULL, SYS_ADMIN },
 	{ "/proc/kallsyms", MAY_READ, addresses_are_hidden, CAP_BIT(CAP_SYSLOG) },
 	/* open_kcore() in fs/proc/kcore.c */
 	{ "/proc/kcore", MAY_READ, NULL, CAP_BIT(CAP_SYS_RAWIO) },
@@ -220,11 +223,28 @@ static void need_process_file(struct needs *needs, const struct path *path, unsi
 		need_ptrace(needs, call_target(needs->call, path->process), true, 0);
 }
 
+/*
+ * Attributes of an interface: netdev_store() and store_rps_map() in net/core/net-sysfs.c,
+ * store_bridge_parm(). The driver core's own ask for nothing.
+ */
+static void need_interface_file(struct needs *needs, const struct path *path, unsigned int mask)
+{
+	const char *net = strstr(path->name, "/net/");
+	const char *file = net ? strchr(net + strlen("/net/"), '/') : NULL;
+
+	if (mask & MAY_WRITE && file && starts(path->name, "/sys/devices/") &&
+	    strcmp(file, "/uevent") != 0 && !starts(file, "/power/"))
+		need_add(needs, CAP_BIT(CAP_NET_ADMIN), path->name);
+}
+
 void need_opened(struct needs *needs, const struct path *path, unsigned int mask)
 {
 	if (S_ISCHR(path->object.mode))
 		need_device(needs, path, mask);
-	if (!path->name || !starts(path->name, "/proc/"))
+	if (!path->name)
+		return;
+	need_interface_file(needs, path, mask);
+	if (!starts(path->name, "/proc/"))
 		return;
 	if (path->process)
 		need_process_file(needs, path, mask);

@@ -82,6 +82,11 @@ static void test_kernel_files(void **state)
 		{ "/proc/sys/net/ipv4/conf/eth0/rp_filter", O_WRONLY, "" },
 		{ "/proc/sys/user/max_user_namespaces", O_WRONLY, "CAP_SYS_RESOURCE" },
 		{ "/srv/proc/kmsg", O_RDONLY, "" },
+		{ "/proc/ioports", O_RDONLY, "CAP_SYS_ADMIN" },
+		{ "/sys/devices/virtual/net/lo/mtu", O_WRONLY, "CAP_NET_ADMIN" },
+		{ "/sys/devices/virtual/net/lo/mtu", O_RDONLY, "" },
+		{ "/sys/devices/virtual/net/lo/uevent", O_WRONLY, "" },
+		{ "/sys/devices/virtual/block/loop0/uevent", O_WRONLY, "" },
 	};
 
 	(void)state;
