@@ -27,6 +27,8 @@ struct policy_options {
 	const char *attach;            /* evidence text: the executable to attach to, or NULL */
 	const char *seccomp;           /* the filter's file, as a target names it; NULL: its own */
 	bool apparmor;                 /* container targets name the AppArmor profile */
+	bool has_proven;               /* by `whittle verify`: the list of capabilities is this */
+	uint64_t proven;               /* mask of 1 << CAP_* */
 	bool spo_beta;                 /* resources as the operator had them before its v1 */
 	enum exec_mode exec;
 	bool keep_environment; /* where the profile changes, LD_PRELOAD and its like are kept */
@@ -69,8 +71,12 @@ struct seccomp_rule {
 };
 
 struct capability_rule {
-	char *name;         /* CAP_CHOWN: the one granted */
-	char *others;       /* "CAP_DAC_OVERRIDE": alternatives that would do too, or "" */
+	char *name;   /* CAP_CHOWN: the one granted */
+	char *others; /* "CAP_DAC_OVERRIDE": alternatives that would do too, or "" */
+	/* No program that holds it at once needs it: only such as get it from their file, by a
+	   set-id bit or capabilities. Then the bounding set is enough. */
+	bool by_file;
+	bool proven;        /* taken away, the command fails */
 	struct reasons why; /* "bind 0.0.0.0:80 by /usr/sbin/nginx" */
 };
 

@@ -1,5 +1,6 @@
 /* whittle emit: evidence -> the text of one target. */
 #include <cli/cli.h>
+#include <cli/verified.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ struct emit_options {
 	const struct target *target;
 	const char *output; /* "-": standard output */
 	struct policy_options policy;
-	bool named_filter; /* --seccomp: that file is ours to write */
+	bool named_filter;  /* --seccomp: that file is ours to write */
+	const char *proven; /* of `whittle verify`, or NULL */
 	bool allow_incomplete;
 };
 
@@ -144,7 +146,8 @@ enum {
 	OPTION_KEEP_ENVIRONMENT,
 	OPTION_COMPLAIN,
 	OPTION_FORM,
-	OPTION_ABI
+	OPTION_ABI,
+	OPTION_PROVEN
 };
 
 static const struct option long_options[] = {
@@ -155,6 +158,7 @@ static const struct option long_options[] = {
 	{ "allow-incomplete", no_argument, NULL, OPTION_INCOMPLETE },
 	{ "seccomp", required_argument, NULL, OPTION_SECCOMP },
 	{ "apparmor", no_argument, NULL, OPTION_APPARMOR },
+	{ "proven", required_argument, NULL, OPTION_PROVEN },
 	{ "spo-api", required_argument, NULL, OPTION_SPO_API },
 	{ "exec", required_argument, NULL, OPTION_EXEC },
 	{ "keep-environment", no_argument, NULL, OPTION_KEEP_ENVIRONMENT },
@@ -183,6 +187,8 @@ static bool take_option(int option, struct emit_options *options)
 		options->policy.seccomp = optarg;
 	else if (option == OPTION_APPARMOR)
 		options->policy.apparmor = true;
+	else if (option == OPTION_PROVEN)
+		options->proven = optarg;
 	else if (option == OPTION_SPO_API && strcmp(optarg, "v1beta1") == 0)
 		options->policy.spo_beta = true;
 	else if (option == OPTION_SPO_API && strcmp(optarg, "v1") != 0) {
@@ -268,6 +274,11 @@ int cmd_emit(int argc, char **argv)
 			return 2;
 		}
 		options.policy.attach = attach;
+	}
+	options.policy.has_proven = options.proven != NULL;
+	if (options.proven && verified_load(options.proven, &options.policy.proven, &err) < 0) {
+		report_error(&err);
+		return 2;
 	}
 	options.named_filter = options.policy.seccomp != NULL;
 	if ((options.target->flags & TARGET_WORDS) && !options.named_filter) {

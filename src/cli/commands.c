@@ -67,6 +67,8 @@ static const struct command commands[] = {
 	  "write it\n"
 	  "                         there (seccomp.json beside the evidence)\n"
 	  "      --apparmor         name the AppArmor profile too: it must be loaded there\n"
+	  "      --proven FILE      the capabilities that this verified.json proves, and no "
+	  "others\n"
 	  "      --spo-api VERSION  of spo: v1, or v1beta1 for operators before 1.0 (v1)\n"
 	  "      --allow-incomplete render also what failed or lost something\n\n"
 	  "Exit status: 0, or 2 if it could not be done.\n" },

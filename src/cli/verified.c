@@ -1,9 +1,12 @@
 #include <cli/verified.h>
 
 #include <cli/record.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <whittle/file.h>
 
 #define VERIFIED_SCHEMA "whittle-verified/1"
 
@@ -245,4 +248,53 @@ void verified_json(const struct ablate_options *options, const struct ablation *
 		free(rows[i].name);
 	}
 	buf_addf(out, "%s]\n}\n", count ? "\n" : "");
+}
+
+/* ---- and back ---- */
+
+enum { VERIFIED_MAX = 1 << 20 };
+
+static int take_names(const char *path, const json_t *names, uint64_t *ret_minimal,
+		      struct error *err)
+{
+	uint64_t minimal = 0;
+	size_t index;
+	json_t *name;
+
+	json_array_foreach(names, index, name)
+	{
+		cap_value_t cap;
+
+		if (!json_is_string(name) || cap_from_name(json_string_value(name), &cap) < 0 ||
+		    cap > 63)
+			return fail(err, ERROR_INPUT, 0, "%s: %s is no capability known here", path,
+				    json_is_string(name) ? json_string_value(name) : "a name");
+		minimal |= (uint64_t)1 << cap;
+	}
+	*ret_minimal = minimal;
+	return 0;
+}
+
+int verified_load(const char *path, uint64_t *ret_minimal, struct error *err)
+{
+	AUTO_FREE char *text = NULL;
+	json_error_t where;
+	size_t length;
+
+	if (file_read(AT_FDCWD, path, VERIFIED_MAX, &text, &length, err) < 0)
+		return -1;
+	json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
+	const char *schema = json_string_value(json_object_get(root, "schema"));
+	const char *ablated = json_string_value(json_object_get(root, "ablated"));
+	const json_t *minimal = json_object_get(root, "minimal");
+	int result = -1;
+	if (!schema || strcmp(schema, VERIFIED_SCHEMA) != 0 || !ablated ||
+	    strcmp(ablated, "caps") != 0 || !json_is_array(minimal)) {
+		fail(err, ERROR_INPUT, 0, "%s is no list of proven capabilities", path);
+		fail_hint(err, "whittle verify -o DIR writes one, DIR/verified.json");
+	} else {
+		result = take_names(path, minimal, ret_minimal, err);
+	}
+	json_decref(root);
+	return result;
 }

@@ -23,4 +23,10 @@ void verified_list(const struct ablate_options *options, const struct ablation *
 void verified_json(const struct ablate_options *options, const struct ablation *found,
 		   struct buf *out);
 
+/*
+ * Reads a verified.json: the capabilities that it proves to be needed. A file of something else, or
+ * a capability that is not known here, is an ERROR_INPUT.
+ */
+int verified_load(const char *path, uint64_t *ret_minimal, struct error *err);
+
 #endif

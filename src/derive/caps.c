@@ -77,17 +77,57 @@ static char *join_names(uint64_t mask)
 	return buf_steal(&out);
 }
 
+/* A mark that FACT_PROGRAM has of the program: it gets privileges from its file. */
+static bool is_privileged(const struct evidence *evidence, const char *program)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_PROGRAM, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *fact = &facts[i]->fact;
+
+		if (strcmp(fact->field[PROGRAM_PATH], program) == 0 &&
+		    *fact->field[PROGRAM_PRIVILEGE])
+			return true;
+	}
+	return false;
+}
+
+/*
+ * execve(2) asks for what a file's capabilities are, of the bounding set; the permission to execute
+ * is asked of the caller.
+ */
+static bool is_by_file(const struct evidence *evidence, const struct need *need)
+{
+	const char *call = need->fact->field[CAPABILITY_SYSCALL];
+	uint64_t dac = (uint64_t)1 << CAP_DAC_OVERRIDE | (uint64_t)1 << CAP_DAC_READ_SEARCH;
+
+	if (strncmp(call, "execve", strlen("execve")) == 0 && !(need->any_of & dac))
+		return true;
+	return is_privileged(evidence, need->fact->field[CAPABILITY_PROGRAM]);
+}
+
 /* The rule of one granted capability: its causes, and what would have done for all of them. */
-static void add_rule(struct policy *policy, cap_value_t cap, const struct need *needs, size_t count)
+static void add_rule(struct policy *policy, const struct evidence *evidence, cap_value_t cap,
+		     const struct need *needs, size_t count)
 {
 	uint64_t bit = (uint64_t)1 << cap, others = ~(uint64_t)0;
-	struct capability_rule rule = { .name = capability_name(cap) };
+	struct capability_rule rule = { .name = capability_name(cap),
+					.by_file = true,
+					.proven = policy->options.has_proven };
 
 	for (size_t i = 0; i < count; i++) {
 		if (!(needs[i].any_of & bit))
 			continue;
 		others &= needs[i].any_of;
+		rule.by_file &= is_by_file(evidence, &needs[i]);
 		reasons_add(&rule.why, describe_capability(needs[i].fact));
+	}
+	if (!rule.why.count) { /* proven, but not recorded */
+		reasons_add(&rule.why, xstrdup("not seen by a rule"));
+		rule.by_file = false;
+		others = bit;
 	}
 	reasons_sort(&rule.why);
 	rule.others = join_names(others & ~bit);
@@ -131,6 +171,18 @@ static bool is_required(const struct fact *fact, uint64_t any_of, struct policy 
 	return any_of != 0;
 }
 
+/* What was recorded, and proven not to be needed. */
+static void note_tolerated(struct policy *policy, uint64_t tolerated)
+{
+	for (cap_value_t cap = 0; cap < 64; cap++) {
+		if (!(tolerated & ((uint64_t)1 << cap)))
+			continue;
+		AUTO_FREE char *name = capability_name(cap);
+
+		policy_note(policy, "%s is tolerated: proven not to be needed", name);
+	}
+}
+
 void derive_capabilities(const struct evidence *evidence, struct policy *policy)
 {
 	size_t count, kept = 0;
@@ -147,9 +199,13 @@ void derive_capabilities(const struct evidence *evidence, struct policy *policy)
 	}
 	uint64_t granted = grant(needs, kept);
 
+	if (policy->options.has_proven) {
+		note_tolerated(policy, granted & ~policy->options.proven);
+		granted = policy->options.proven;
+	}
 	for (cap_value_t cap = 0; cap < 64; cap++)
 		if (granted & ((uint64_t)1 << cap))
-			add_rule(policy, cap, needs, kept);
+			add_rule(policy, evidence, cap, needs, kept);
 	if (policy->capability_count)
 		qsort(policy->capabilities, policy->capability_count, sizeof(*policy->capabilities),
 		      compare_capabilities);

@@ -234,6 +234,8 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 	policy->options.attach = options->attach ? xstrdup(options->attach) : NULL;
 	policy->options.seccomp = options->seccomp ? xstrdup(options->seccomp) : NULL;
 	policy->options.apparmor = options->apparmor;
+	policy->options.has_proven = options->has_proven;
+	policy->options.proven = options->proven;
 	policy->options.spo_beta = options->spo_beta;
 	policy->options.exec = options->exec;
 	policy->options.keep_environment = options->keep_environment;

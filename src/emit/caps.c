@@ -1,5 +1,7 @@
-/* capabilities.txt: one name a line, with the cause as a comment. */
+/* capabilities.txt: one name a line, with the cause as a comment; and as sets of OCI. */
 #include <emit/emit.h>
+
+#include <jansson.h>
 
 int emit_caps(const struct policy *policy, struct buf *out, struct error *err)
 {
@@ -12,12 +14,45 @@ int emit_caps(const struct policy *policy, struct buf *out, struct error *err)
 
 		buf_adds(out, rule->name);
 		if (rule->why.count)
-			buf_addf(out, "  # %s", rule->why.line[0]);
+			buf_addf(out, "  # %s%s", rule->proven ? "proven; " : "",
+				 rule->why.line[0]);
 		if (rule->why.count > 1)
 			buf_addf(out, " and %zu more", rule->why.count - 1);
 		if (*rule->others)
 			buf_addf(out, " (would do too: %s)", rule->others);
+		if (rule->by_file)
+			buf_adds(out, " (bounding set only: a set-id or capable file gets it)");
 		buf_addc(out, '\n');
 	}
+	return 0;
+}
+
+/* The names of all, or of those that are needed at once. */
+static json_t *names_json(const struct policy *policy, bool at_once)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < policy->capability_count; i++)
+		if (!at_once || !policy->capabilities[i].by_file)
+			json_array_append_new(names, json_string(policy->capabilities[i].name));
+	return names;
+}
+
+/*
+ * process.capabilities of the runtime specification, config.md. Root has by execve(2) what is in
+ * the bounding set; another user keeps only what is ambient, and so inheritable. These are for
+ * root: with process.user.uid other than 0, the last two are what is effective.
+ */
+int emit_caps_oci(const struct policy *policy, struct buf *out, struct error *err)
+{
+	json_t *sets = json_pack("{s:{s:{s:o, s:o, s:o, s:[], s:[]}}}", "process", "capabilities",
+				 "bounding", names_json(policy, false), "effective",
+				 names_json(policy, true), "permitted", names_json(policy, true),
+				 "inheritable", "ambient");
+	AUTO_FREE char *text = sets ? json_dumps(sets, JSON_PRESERVE_ORDER | JSON_INDENT(1)) : NULL;
+
+	(void)err;
+	json_decref(sets);
+	buf_addf(out, "%s\n", text ? text : "null");
 	return 0;
 }

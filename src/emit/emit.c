@@ -13,6 +13,8 @@ const struct target targets[] = {
 	  emit_bpf },
 	{ "caps", "capabilities.txt", "capabilities, one a line, each with its cause", 0,
 	  FACET_CAPS, emit_caps },
+	{ "caps-oci", NULL, "capabilities as process.capabilities of an OCI bundle", 0, FACET_CAPS,
+	  emit_caps_oci },
 	{ "compose", NULL, "service of a Compose file, to be merged with yours", 0, RUN_FACETS,
 	  emit_compose },
 	{ "daemon-json", NULL, "daemon.json of Docker: for all containers of a machine", 0,

@@ -8,6 +8,7 @@
 int emit_oci(const struct policy *policy, struct buf *out, struct error *err);
 int emit_bpf(const struct policy *policy, struct buf *out, struct error *err);
 int emit_caps(const struct policy *policy, struct buf *out, struct error *err);
+int emit_caps_oci(const struct policy *policy, struct buf *out, struct error *err);
 int emit_apparmor(const struct policy *policy, struct buf *out, struct error *err);
 int emit_policy(const struct policy *policy, struct buf *out, struct error *err);
 int emit_docker(const struct policy *policy, struct buf *out, struct error *err);

@@ -22,8 +22,8 @@ says()
 	[ "$got" -eq "$wanted" ] && [ ! -s "$T/out" ] && grep -Eq -- "$regex" "$T/err"
 }
 
-t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, compose, daemon-json,.* oci' 2 selinux "$good"
-t_ok "no target lists the known" says 'apparmor, bpf, caps, compose, daemon-json,.* oci' 2
+t_ok "an unknown target lists the known" says 'apparmor, bpf, caps, caps-oci, compose, daemon-json,.* oci' 2 selinux "$good"
+t_ok "no target lists the known" says 'apparmor, bpf, caps, caps-oci, compose, daemon-json,.* oci' 2
 t_ok "no evidence" says 'which evidence' 2 oci
 t_ok "an unknown runtime" says 'lxc; there are: any, crun, docker, kubernetes, podman, runc, none' 2 oci --runtime lxc "$good"
 t_ok "an unknown start" says 'any, on or off' 2 oci --no-new-privileges=maybe "$good"
@@ -62,6 +62,31 @@ t_is "the filter is the same" "$(emit oci "$T/calls.json" | cksum)" "$(emit oci 
 emit policy "$good" "$T/calls.json" >"$T/policy"
 t_ok "the policy says what all were to learn" grep -q '^"facets": "seccomp",$' "$T/policy"
 t_ok "and holds no rules of what one was not to" grep -q '^"apparmor": \[\],$' "$T/policy"
+
+# A proven list takes the place of the recorded one, in every target.
+proven() { printf '{"schema": "%s", "ablated": "%s", "minimal": %s}' "$@" >"$T/verified.json"; }
+either=$(dirname "$good")/../either-or/evidence.json
+proven whittle-verified/1 caps '["CAP_FOWNER", "CAP_KILL"]'
+t_is "only what is proven is listed" "$(emit caps --proven "$T/verified.json" "$either")" \
+	"CAP_FOWNER  # proven; utimensat /x by /usr/sbin/nginx (would do too: CAP_DAC_OVERRIDE)
+CAP_KILL  # proven; not seen by a rule"
+t_is "and added" "$(emit docker-flags -q --seccomp "$T/f.json" --proven "$T/verified.json" "$either" |
+	grep -- --cap-add | paste -sd' ')" "--cap-add CAP_FOWNER --cap-add CAP_KILL"
+t_is "and set" "$(emit caps-oci --proven "$T/verified.json" "$either" |
+	jq -c '.process.capabilities | .bounding, .effective, .ambient')" '["CAP_FOWNER","CAP_KILL"]
+["CAP_FOWNER","CAP_KILL"]
+[]'
+t_ok "the policy says what is tolerated" grep -q 'CAP_NET_ADMIN is tolerated: proven not to be' \
+	<(emit policy --proven "$T/verified.json" "$either")
+proven whittle-verified/1 caps '[]'
+t_is "nothing may be needed" "$(emit caps --proven "$T/verified.json" "$either")" \
+	"# No capability was needed: all can be dropped."
+proven whittle-verified/1 caps '["CAP_NONE"]'
+t_ok "an unknown name" says 'CAP_NONE is no capability' 2 caps --proven "$T/verified.json" "$either"
+proven whittle-verified/2 caps '[]'
+t_ok "a newer form" says 'is no list of proven capabilities' 2 caps --proven "$T/verified.json" "$either"
+t_ok "another file" says 'is no list of proven capabilities|verify -o DIR' 2 caps --proven "$good" "$either"
+t_ok "no file" says 'No such file' 2 caps --proven "$T/none.json" "$either"
 
 # The filter beside the evidence: made if it is not there, never replaced unless it is named.
 mkdir "$T/beside" "$T/a b"

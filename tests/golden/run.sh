@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 t_init
 
-targets='apparmor caps compose daemon-json docker docker-flags kubernetes oci podman policy quadlet spo systemd'
+targets='apparmor caps caps-oci compose daemon-json docker docker-flags kubernetes oci podman policy quadlet spo systemd'
 
 # emit CASE TARGET [EVIDENCE]: to standard output.
 emit()
