@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <whittle/file.h>
 
 struct flag_name {
 	uint64_t bit;
@@ -99,6 +100,31 @@ static void read_text(struct thread *thread, uint64_t address, struct buf *out)
 		escape_text(out, buf_text(&raw), raw.length);
 }
 
+/*
+ * Is the source of such a file system a device? Of others the kernel does not look at the text,
+ * nor does AppArmor (aa_new_mount()): FS_REQUIRES_DEV, proc_filesystems(5). What stands behind a
+ * dot is for the file system itself (get_fs_type() in fs/filesystems.c). A type that is not in the
+ * list is taken for one with a device.
+ */
+static bool takes_device(const char *type)
+{
+	static const char mark[] = "nodev\t";
+	AUTO_FREE char *text = NULL;
+	size_t length, size = strcspn(type, ".");
+	struct error err;
+
+	if (file_read(AT_FDCWD, "/proc/filesystems", 65536, &text, &length, &err) < 0)
+		return true;
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *name = line + sizeof(mark) - 1;
+
+		if (strncmp(line, mark, sizeof(mark) - 1) == 0 && strncmp(name, type, size) == 0 &&
+		    name[size] == '\n')
+			return false;
+	}
+	return true;
+}
+
 /* Where a source that is a path leads; the text itself for what is none ("tmpfs", "host:/dir"). */
 static void read_source(struct thread *thread, uint64_t address, bool is_path, struct buf *out)
 {
@@ -107,7 +133,7 @@ static void read_source(struct thread *thread, uint64_t address, bool is_path, s
 
 	if (!address || tracee_read_string(thread->tid, address, PATH_MAX, &raw) < 0)
 		return;
-	if (!thread->guarded && (is_path || buf_text(&raw)[0] == '/') &&
+	if (!thread->guarded && is_path &&
 	    path_walk(thread->tid, thread->process->tgid, AT_FDCWD, buf_text(&raw), raw.length, 0,
 		      &path) == 0 &&
 	    path.name)
@@ -130,7 +156,9 @@ void mount_enter(struct observer *observer, struct thread *thread)
 	uint64_t flags = without_magic(thread->args[3]);
 	if (strcmp(mount_operation(flags), "mount") == 0)
 		read_text(thread, thread->args[2], &thread->text);
-	read_source(thread, thread->args[0], flags & (MS_BIND | MS_MOVE), &thread->other);
+	read_source(thread, thread->args[0],
+		    flags & (MS_BIND | MS_MOVE) || takes_device(buf_text(&thread->text)),
+		    &thread->other);
 }
 
 static void emit_mount(struct observer *observer, struct thread *thread, const char *operation,

@@ -296,7 +296,9 @@ static void scenario_namespaces(void)
 	must(mkdir("root", 0755));
 	must(unshare(CLONE_NEWUSER | CLONE_NEWNS));
 	must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	must(mount("name", "mnt", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"));
+	/* no device: the text is nobody's path */
+	must(mount("/none/../name", "mnt", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"));
+	must(mount("", "mnt", "tmpfs", MS_NOEXEC, NULL));
 	must(mount("root", "mnt", NULL, MS_BIND, NULL));
 	must(umount2("mnt", MNT_DETACH));
 	pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0);
@@ -326,7 +328,9 @@ static void test_namespaces(void **state)
 	expect(&run, 1, FACT_NAMESPACE, "clone", "uts", self);
 	expect(&run, 1, FACT_NAMESPACE, "chroot", root, self);
 	expect(&run, 1, FACT_MOUNT, "make", "", "rprivate", "", "/", self);
-	expect(&run, 1, FACT_MOUNT, "mount", "tmpfs", "rw,nosuid,nodev", "name", mnt, self);
+	expect(&run, 1, FACT_MOUNT, "mount", "tmpfs", "rw,nosuid,nodev", "/none/../name", mnt,
+	       self);
+	expect(&run, 1, FACT_MOUNT, "mount", "tmpfs", "rw,noexec", "", mnt, self);
 	expect(&run, 1, FACT_MOUNT, "bind", "", "rw", root, mnt, self);
 	expect(&run, 1, FACT_MOUNT, "umount", "", "detach", "", mnt, self);
 	expect(&run, 1, FACT_ARGUMENT, native(), "unshare", "0", "0x10020000", self);
