@@ -125,6 +125,8 @@ ifneq ($(filter asan,$(SUITES)),)
 	$(Q)$(MAKE) --no-print-directory $(jobs) SANITIZE=address,undefined binaries
 endif
 	$(Q)$(runner) $(foreach s,$(SUITES),-- $(s) $(suite_$(s)))
+check-vm: ## the tests that boot a kernel under qemu: real programs confined by AppArmor, capabilities, aarch64
+	$(Q)$(MAKE) --no-print-directory check SUITES=vm
 check-fresh: ## try `make demo` and `make check` in a minimal Debian root (root, debootstrap)
 	$(Q)tests/fresh.sh
 lint: binaries ## what can be judged without running: format, layers, sizes, clang-tidy, cppcheck, shellcheck
@@ -168,7 +170,7 @@ clean: ## remove build/
 help: ## this list
 	@$(AWK) -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all binaries unit deps demo check check-built check-fresh lint bench fuzz fuzzers cover format \
+.PHONY: all binaries unit deps demo check check-built check-vm check-fresh lint bench fuzz fuzzers cover format \
 	install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(tables)

@@ -9,6 +9,8 @@
  *   \{pid}   digits of the process's own /proc directory     \{tid}   of one of its threads
  *   \{pids}  digits of another process's /proc directory     \{inode} the number of an O_TMPFILE
  *   \{random} what mkstemp(3) or the like made up
+ *   \{digits:N} \{hex:N} \{word:N}  what differs from run to run: 1 to N digits; N of 0-9 and a-f;
+ * N letters, digits and underscores
  */
 #ifndef WHITTLE_ESCAPE_H
 #define WHITTLE_ESCAPE_H
@@ -30,6 +32,12 @@ bool escape_next(const char **text, unsigned char *ret_byte, const char **ret_wo
 		 size_t *ret_length);
 
 /*
+ * How many bytes at text, at most length, does the placeholder word (as escape_next() gives it)
+ * stand for? 0 if what is there is not what it stands for.
+ */
+size_t escape_placeholder_match(const char *word, const char *text, size_t length);
+
+/*
  * Appends a message for a terminal, on one line: as escape_text(), but backslashes stay, so that
  * evidence text in it is not escaped twice. Not reversible.
  */
@@ -38,8 +46,8 @@ void escape_terminal(struct buf *out, const void *bytes, size_t length);
 /*
  * Appends evidence text as one AppArmor name: bare where each byte is in [A-Za-z0-9/._-], else in
  * double quotes with every other byte as `\NNN` (apparmor.d(5); proven literal for all bytes by an
- * enforcing kernel). Placeholders become @{pid}, @{tid}, @{pids}, [0-9]*; a leading /proc/ in a
- * name with a placeholder becomes @{PROC}/.
+ * enforcing kernel). Placeholders become @{pid}, @{tid}, @{pids}, [0-9]* and the like; a leading
+ * /proc/ in a name with a placeholder becomes @{PROC}/.
  */
 void escape_apparmor(struct buf *out, const char *text);
 

@@ -87,19 +87,57 @@ static int hex_value(char c)
 struct placeholder {
 	const char *word;
 	const char *pattern; /* in an AppArmor name */
+	const char *class;   /* of one character, if a number says how many; else NULL */
+	bool fewer;          /* or fewer of them */
 };
 
-/* The placeholder of that word, or NULL: what whittle does not know is no evidence text. */
-static const struct placeholder *find_placeholder(const char *word, size_t length)
+/* The number behind the ":" of a placeholder's word: 1 to 255, else 0. */
+static size_t placeholder_size(const char *word, size_t length)
+{
+	enum { LARGEST = 255 }; /* NAME_MAX */
+	size_t size = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (word[i] < '0' || word[i] > '9' || (i == 0 && word[i] == '0'))
+			return 0;
+		size = size * 10 + (size_t)(word[i] - '0');
+		if (size > LARGEST)
+			return 0;
+	}
+	return size;
+}
+
+/*
+ * The placeholder of that word, and its number, or 0; NULL: what whittle does not know is no
+ * evidence text.
+ */
+static const struct placeholder *find_placeholder(const char *word, size_t length, size_t *ret_size)
 {
 	static const struct placeholder rows[] = {
-		{ "pid", "@{pid}" },   { "tid", "@{tid}" },           { "pids", "@{pids}" },
-		{ "inode", "[0-9]*" }, { "random", "[0-9A-Za-z_]*" },
+		{ "pid", "@{pid}", NULL, false },
+		{ "tid", "@{tid}", NULL, false },
+		{ "pids", "@{pids}", NULL, false },
+		{ "inode", "[0-9]*", NULL, false },
+		{ "random", "[0-9A-Za-z_]*", NULL, false },
+		{ "digits", "[0-9]", "0123456789", true },
+		{ "hex", "[0-9a-f]", "0123456789abcdef", false },
+		{ "word", "[0-9A-Za-z_]",
+		  "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", false },
 	};
+	enum { FEWER_MAX = 20 }; /* digits of 64 bits; a pattern of them grows with the square */
+	const char *colon = memchr(word, ':', length);
+	size_t base = colon ? (size_t)(colon - word) : length;
+	size_t size = colon ? placeholder_size(colon + 1, length - base - 1) : 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strlen(rows[i].word) == length && memcmp(word, rows[i].word, length) == 0)
-			return &rows[i];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strlen(rows[i].word) != base || memcmp(word, rows[i].word, base) != 0)
+			continue;
+		if (!rows[i].class != !colon || !size != !colon ||
+		    (rows[i].fewer && size > FEWER_MAX))
+			return NULL;
+		*ret_size = size;
+		return &rows[i];
+	}
 	return NULL;
 }
 
@@ -110,8 +148,8 @@ static size_t escape_length(const char *text)
 		return hex_value(text[2]) >= 0 && hex_value(text[3]) >= 0 ? 4 : 0;
 	if (text[1] != '{')
 		return 0;
-	size_t word = strspn(text + 2, "abcdefghijklmnopqrstuvwxyz");
-	return text[2 + word] == '}' && find_placeholder(text + 2, word) ? word + 3 : 0;
+	size_t word = strspn(text + 2, "abcdefghijklmnopqrstuvwxyz0123456789:"), size;
+	return text[2 + word] == '}' && find_placeholder(text + 2, word, &size) ? word + 3 : 0;
 }
 
 bool escape_is_text(const char *text)
@@ -154,9 +192,38 @@ bool escape_next(const char **text, unsigned char *ret_byte, const char **ret_wo
 	return true;
 }
 
+size_t escape_placeholder_match(const char *word, const char *text, size_t length)
+{
+	size_t size, run = 0;
+	const struct placeholder *row = find_placeholder(word, strcspn(word, "}"), &size);
+
+	if (!row || !row->class)
+		return 0;
+	while (run < length && text[run] && strchr(row->class, text[run]) && run <= size)
+		run++;
+	if (row->fewer)
+		return run <= size ? run : 0;
+	return run >= size ? size : 0;
+}
+
+/* Patterns repeat nothing: "{[0-9],[0-9][0-9]}" is one digit or two. */
 static void add_placeholder(struct buf *out, const char *word, size_t length)
 {
-	buf_adds(out, find_placeholder(word, length)->pattern);
+	size_t size;
+	const struct placeholder *row = find_placeholder(word, length, &size);
+
+	if (!row->class) {
+		buf_adds(out, row->pattern);
+		return;
+	}
+	if (row->fewer)
+		buf_addc(out, '{');
+	for (size_t count = row->fewer ? 1 : size; count <= size; count++) {
+		for (size_t i = 0; i < count; i++)
+			buf_adds(out, row->pattern);
+		if (row->fewer)
+			buf_addc(out, count < size ? ',' : '}');
+	}
 }
 
 static bool is_bare(unsigned char byte)
@@ -169,12 +236,14 @@ static bool is_bare(unsigned char byte)
 static bool add_byte(struct buf *out, unsigned char byte)
 {
 	size_t length = out->length;
+	const char *end = buf_text(out) + length;
 
 	/*
 	 * The parser makes one slash of two that follow each other, however they are written, but
 	 * leaves a class of characters alone. No path has two, but the source of a mount may.
 	 */
-	if (byte == '/' && length && strchr("/]", buf_text(out)[length - 1]))
+	if (byte == '/' &&
+	    ((length && end[-1] == '/') || (length > 2 && strncmp(end - 3, "[/]", 3) == 0)))
 		buf_adds(out, "[/]");
 	else if (is_bare(byte))
 		buf_addc(out, (char)byte);

@@ -101,6 +101,20 @@ enum perm {
 struct draft *draft_add(struct drafts *drafts, enum apparmor_class class, const char *name,
 			const char *target, const char *detail);
 
+/* ---- vary.c: names that differ from run to run ---- */
+
+struct variation;
+
+struct variation *variation_new(const struct evidence *evidence);
+void variation_free(struct variation *variation);
+/*
+ * The path (evidence text) with placeholders for what differs from run to run; in its last
+ * component only if whole. The caller frees it.
+ */
+char *variation_name(const struct variation *variation, const char *path, bool whole);
+/* What was found, as notes. */
+void variation_note(const struct variation *variation, struct policy *policy);
+
 /* File, link and exec rules, from what was opened, mapped and executed. */
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* Sockets, signals, ptrace, mounts. */

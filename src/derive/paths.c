@@ -219,8 +219,12 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 {
 	const char *path = fact->field[PATH_PATH], *target = fact->field[PATH_TARGET];
 	const struct access_row *row = find_access(fact->field[PATH_ACCESS]);
-	/* A memfd that is executed is mediated as the root of nothing; its other uses are not. */
+	/*
+	 * A memfd that is executed is mediated as the root of nothing; its other uses are not. So
+	 * are huge pages, which are a file too, on a file system without a root that has a name.
+	 */
 	bool memfd = strncmp(path, "/memfd:", 7) == 0;
+	bool huge = strcmp(path, "/anon_hugepage (deleted)") == 0;
 
 	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)) ||
 	    !drafts_enter(drafts, fact->field[PATH_PROGRAM]))
@@ -240,9 +244,11 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 	if (row->perms & PERM_IX && !memfd)
 		add_transition(drafts, path, owner, describe(fact));
 	else
-		add_file(drafts, memfd ? "/" : path, row->perms, owner, describe(fact));
+		add_file(drafts, memfd || huge ? "/" : path, row->perms, owner, describe(fact));
 	if (memfd)
 		policy_note(policy, "a file in memory was executed: the rule for it is `/ ix`");
+	if (huge)
+		policy_note(policy, "huge pages were mapped: the rule for them is one for `/`");
 	if (strcmp(row->access, "exchange") == 0 && *target &&
 	    is_directory(path) != is_directory(target)) {
 		AUTO_FREE char *other = toggle_slash(path);
@@ -337,15 +343,39 @@ static void add_exec(const struct evidence *evidence, const struct fact *fact,
 		add_entry(evidence, fact, 0, xasprintf("exec by %s", by), drafts);
 }
 
+/*
+ * The path with what varies as placeholders. Of what is mapped to be executed the directory alone
+ * may be one, and nothing of what is executed: a transition is for a name.
+ */
+static char *varied_name(const struct variation *variation, const struct fact *fact)
+{
+	const char *path = fact->field[PATH_PATH];
+	const struct access_row *row = find_access(fact->field[PATH_ACCESS]);
+
+	if (row && row->perms & PERM_IX)
+		return xstrdup(path);
+	return variation_name(variation, path, !row || !(row->perms & PERM_M));
+}
+
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
 {
 	size_t count;
+	struct variation *variation = variation_new(evidence);
 	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
 	bool user_changes = changes_user(evidence);
 
-	for (size_t i = 0; i < count; i++)
-		add_path(&paths[i]->fact, is_owners(&paths[i]->fact, user_changes), policy, drafts);
+	for (size_t i = 0; i < count; i++) {
+		struct fact fact = paths[i]->fact;
+		AUTO_FREE char *path = varied_name(variation, &fact);
+		AUTO_FREE char *target = variation_name(variation, fact.field[PATH_TARGET], true);
+
+		fact.field[PATH_PATH] = path;
+		fact.field[PATH_TARGET] = target;
+		add_path(&fact, is_owners(&fact, user_changes), policy, drafts);
+	}
 	AUTO_FREE const struct evidence_fact **execs = evidence_facts(evidence, FACT_EXEC, &count);
 	for (size_t i = 0; i < count; i++)
 		add_exec(evidence, &execs[i]->fact, drafts);
+	variation_note(variation, policy);
+	variation_free(variation);
 }

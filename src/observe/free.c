@@ -182,7 +182,7 @@ static bool socket_is_plain(unsigned int wanted, const uint64_t *values)
 #define ACCEPT_RULE .answers = LESSON_PATHS, .keys = { { 0, WORD } }, .how = BY_PROCESS
 #define MMAP_RULE                                                                                  \
 	.answers = LESSON_PATHS | LESSON_CAPS, .keys = { { 2, LONG } }, .plain = prot_is_plain,    \
-	.zero = { .index = 3, .mask = MAP_LOCKED } /* rule_mmap() */
+	.zero = { .index = 3, .mask = MAP_LOCKED | MAP_HUGETLB } /* rule_mmap(), mmap_leave() */
 #define OPTION_RULE                                                                                \
 	.answers = LESSON_CAPS, .keys = { { 1, WORD }, { 2, WORD } }, .plain = option_is_plain
 #define SOCKET_RULE                                                                                \

@@ -50,8 +50,36 @@ void fcntl_leave(struct observer *observer, struct thread *thread, const struct 
 		emit_fd(observer, thread, (int)thread->args[0], (enum access)thread->value);
 }
 
+/*
+ * Anonymous huge pages are a file of hugetlbfs, whose name leads nowhere, and that is mediated
+ * (common_mmap() in security/apparmor/lsm.c) before the pages are looked for
+ * (hugetlbfs_file_mmap(): ENOMEM).
+ */
+static void mapped_huge(struct observer *observer, struct thread *thread)
+{
+	static const char name[] = "/anon_hugepage (deleted)"; /* as in /proc/PID/maps */
+	static const struct {
+		int protection;
+		enum access access;
+	} rows[] = {
+		{ PROT_READ, ACCESS_READ },
+		{ PROT_WRITE, ACCESS_WRITE },
+		{ PROT_EXEC, ACCESS_MAP_EXEC },
+	};
+	bool private = (thread->args[3] & MAP_PRIVATE) != 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if ((thread->args[2] & (uint64_t)rows[i].protection) &&
+		    !(private && rows[i].protection == PROT_WRITE))
+			emit_path(observer, thread, name, rows[i].access, OWNER_SELF, NULL);
+}
+
 void mmap_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
+	uint64_t huge = MAP_ANONYMOUS | MAP_HUGETLB;
+
+	if ((thread->args[3] & huge) == huge && (outcome->ok || outcome->value == -ENOMEM))
+		mapped_huge(observer, thread);
 	if (outcome->ok && (thread->args[2] & PROT_EXEC) && !(thread->args[3] & MAP_ANONYMOUS))
 		emit_fd(observer, thread, (int)thread->args[4], ACCESS_MAP_EXEC);
 }

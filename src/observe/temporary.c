@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <whittle/sensitive.h>
 
 enum {
 	RANDOM_LEAST = 6, /* the X of mkstemp(3)'s templates */
@@ -20,25 +21,6 @@ struct name_shape {
 	char *prefix, *suffix;
 	struct name_shape *next;
 };
-
-/* Where whoever gets to choose names gets to choose what a system does. */
-static const char *const sensitive[] = { "/boot/", "/dev/",  "/etc/", "/home/",
-					 "/proc/", "/root/", "/sys/" };
-static const char *const secret[] = { "/.ssh/", "/.aws/", "/.kube/", "/.gnupg/" };
-static const char shared_memory[] = "/dev/shm/";
-
-static bool is_sensitive(const char *name)
-{
-	if (strncmp(name, shared_memory, sizeof(shared_memory) - 1) == 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(sensitive); i++)
-		if (strncmp(name, sensitive[i], strlen(sensitive[i])) == 0)
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(secret); i++)
-		if (strstr(name, secret[i]))
-			return true;
-	return false;
-}
 
 /* How many letters, digits and underscores are at text, at most length. */
 static size_t run_length(const char *text, size_t length)
@@ -161,7 +143,8 @@ void temporary_learn(struct observer *observer, const char *name, mode_t directo
 	size_t start, end;
 
 	name = known ? known : name;
-	if (!name || name[0] != '/' || is_sensitive(name) || observer->shape_count == SHAPES_MAX)
+	if (!name || name[0] != '/' || path_is_sensitive(name) ||
+	    observer->shape_count == SHAPES_MAX)
 		return;
 	size_t length = strlen(name);
 	length -= name[length - 1] == '/';

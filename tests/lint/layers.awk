@@ -1,7 +1,7 @@
 # Which <whittle/…> headers a room may include: the table of the rooms, left to right. A header of
 # include/whittle obeys the row of the room that produces its type. <room/…> is private to its room.
 BEGIN {
-	base = "base buf escape file proc "
+	base = "base buf escape file proc sensitive "
 	may["base"] = base "arch"
 	may["trace"] = base "arch event"
 	may["observe"] = base "arch event fact"
@@ -12,7 +12,7 @@ BEGIN {
 	may["review"] = base "arch evidence policy floor finding reach"
 	may["report"] = base "finding"
 	may["container"] = base "arch container"
-	split("base:base buf:base escape:base file:base proc:base arch:base event:trace fact:observe " \
+	split("base:base buf:base escape:base file:base proc:base sensitive:base arch:base event:trace fact:observe " \
 		"evidence:evidence policy:derive floor:derive target:emit ablate:enforce measure:enforce " \
 		"finding:review reach:review container:container", rows, " ")
 	for (i in rows) { split(rows[i], row, ":"); producer[row[1]] = row[2] }

@@ -181,39 +181,6 @@ static void test_files_merge(void **state)
 	policy_free(policy);
 }
 
-static void test_owner_of_appends(void **state)
-{
-	static const char *const results[] = { "EPERM", "ok" };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
-		struct evidence *evidence = new_evidence();
-
-		ADD(evidence, FACT_SYSCALL, "x86_64", "setresuid", "/p", results[i]);
-		ADD(evidence, FACT_PATH, "/log", "append", "owner", "/p", "");
-		ADD(evidence, FACT_PATH, "/out", "write", "owner", "/p", "");
-		struct policy *policy = derive(evidence, "none", "any");
-		assert_int_equal(find_rule(policy, APPARMOR_FILE, "/log", "")->owner, i == 0);
-		assert_true(find_rule(policy, APPARMOR_FILE, "/out", "")->owner);
-		policy_free(policy);
-	}
-}
-
-static void test_exchange_of_file_and_directory(void **state)
-{
-	struct evidence *evidence = new_evidence();
-
-	(void)state;
-	ADD(evidence, FACT_PATH, "/d/", "exchange", "owner", "/p", "/f");
-	ADD(evidence, FACT_PATH, "/f", "exchange", "owner", "/p", "/d/");
-	struct policy *policy = derive(evidence, "none", "any");
-	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/f", "")->perms, "rw");
-	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/d/", "")->perms, "rw");
-	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/f/", "")->perms, "w");
-	assert_string_equal(find_rule(policy, APPARMOR_FILE, "/d", "")->perms, "w");
-	policy_free(policy);
-}
-
 static void test_execs(void **state)
 {
 	struct evidence *evidence = new_evidence();
@@ -598,8 +565,6 @@ int main(void)
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_files_merge),
-		cmocka_unit_test(test_owner_of_appends),
-		cmocka_unit_test(test_exchange_of_file_and_directory),
 		cmocka_unit_test(test_execs),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_change_profile),

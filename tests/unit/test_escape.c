@@ -55,13 +55,49 @@ static void test_text(void **state)
 static void test_is_text(void **state)
 {
 	static const char *const no[] = {
-		"\n",   "\177", "\\",       "\\x",          "\\x4",     "\\x4G",    "\\xAB",
-		"\\n",  "\\{",  "\\{}",     "\\{pid",       "\\{PID}",  "\\{evil}", "\\{pid",
-		"\x80", "\xc3", "\xc2\x85", "\xe2\x80\xae", "\\{pidx}", "\\{pi}",   "\\ {pid}",
+		"\n",
+		"\177",
+		"\\",
+		"\\x",
+		"\\x4",
+		"\\x4G",
+		"\\xAB",
+		"\\n",
+		"\\{",
+		"\\{}",
+		"\\{pid",
+		"\\{PID}",
+		"\\{evil}",
+		"\\{pid",
+		"\x80",
+		"\xc3",
+		"\xc2\x85",
+		"\xe2\x80\xae",
+		"\\{pidx}",
+		"\\{pi}",
+		"\\ {pid}",
+		"\\{digits}",
+		"\\{digits:}",
+		"\\{digits:0}",
+		"\\{digits:07}",
+		"\\{digits:21}",
+		"\\{hex:256}",
+		"\\{hex:99999999999999999999}",
+		"\\{pid:3}",
+		"\\{:3}",
+		"\\{3}",
+		"\\{hex:3:3}",
 	};
 	static const char *const yes[] = {
-		"",      "a",        "\\x41", "/proc/\\{pid}/fd", "\\{pids}\\{tid}\\{inode}",
-		"{pid}", "\\x5c{x}",
+		"",
+		"a",
+		"\\x41",
+		"/proc/\\{pid}/fd",
+		"\\{pids}\\{tid}\\{inode}",
+		"{pid}",
+		"\\x5c{x}",
+		"\\{digits:20}\\{hex:255}",
+		"/\\{word:6}.x",
 	};
 
 	(void)state;
@@ -134,6 +170,9 @@ static void test_apparmor(void **state)
 		{ "/proc/self", "/proc/self" },
 		{ "/tmp/#\\{inode}", "\"/tmp/\\043[0-9]*\"" },
 		{ "/tmp/a\\{random}.s", "/tmp/a[0-9A-Za-z_]*.s" },
+		{ "/d/\\{digits:3}.x", "/d/{[0-9],[0-9][0-9],[0-9][0-9][0-9]}.x" },
+		{ "/d/\\{hex:2}/\\{inode}/", "/d/[0-9a-f][0-9a-f]/[0-9]*/" },
+		{ "/d/\\{hex:2} \\{word:1}", "\"/d/[0-9a-f][0-9a-f]\\040[0-9A-Za-z_]\"" },
 		{ "/\\x5c{pid}", "\"/\\134\\173pid\\175\"" },
 		{ "@{HOME}", "\"\\100\\173HOME\\175\"" },
 		{ "\\x00", "\"\\000\"" },
@@ -153,12 +192,31 @@ static void test_apparmor(void **state)
 	}
 }
 
+static void test_placeholder_match(void **state)
+{
+	static const struct {
+		const char *word, *text;
+		size_t match;
+	} rows[] = {
+		{ "digits:3}", "12.x", 2 }, { "digits:3}", "123", 3 },  { "digits:3}", "1234", 0 },
+		{ "digits:3}", "x", 0 },    { "hex:4}", "0afge", 0 },   { "hex:4}", "0af0e", 4 },
+		{ "hex:4}", "0AF0", 0 },    { "word:3}", "a_Z9", 3 },   { "word:3}", "a-Z", 0 },
+		{ "pid}", "12", 0 },        { "random}", "abcdef", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(escape_placeholder_match(rows[i].word, rows[i].text,
+							  strlen(rows[i].text)),
+				 rows[i].match);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),     cmocka_unit_test(test_is_text),
 		cmocka_unit_test(test_next),     cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_apparmor),
+		cmocka_unit_test(test_apparmor), cmocka_unit_test(test_placeholder_match),
 	};
 
 	return cmocka_run_group_tests_name("escape", tests, NULL, NULL);

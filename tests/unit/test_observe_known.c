@@ -115,6 +115,7 @@ static const struct {
 	{ "madvise", { 0, 0, 4 }, ANYWHERE, "" },
 	{ "mmap", { 0, 1, PROT_READ, MAP_PRIVATE }, ANYWHERE, "no file becomes executable" },
 	{ "mmap", { 0, 1, PROT_READ, MAP_LOCKED }, ONLY_CALLS, "rule_mmap()" },
+	{ "mmap", { 0, 1, PROT_READ, MAP_HUGETLB }, ONLY_CALLS, "a file of its own" },
 	{ "mmap", { 0, 1, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS }, NO_PATHS, "AppArmor's m" },
 	{ "mprotect", { 0, 0, PROT_READ }, ANYWHERE, "" },
 	{ "mprotect", { 0, 0, PROT_READ | PROT_EXEC }, NO_PATHS, "AppArmor's m" },
@@ -464,6 +465,25 @@ static void refused_sockets(void **state)
 	end(observer);
 }
 
+static void huge_pages(void **state)
+{
+	static const char name[] = "/anon_hugepage (deleted)";
+	struct observer *observer = begin(ALL, true);
+	uint64_t shared = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB;
+	uint64_t private = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+
+	(void)state;
+	make(observer, "mmap", ARGUMENTS(0, 1, PROT_READ | PROT_WRITE, private), -ENOMEM);
+	expect(&none, 1, FACT_PATH, name, "read", "owner");
+	expect(&none, 0, FACT_PATH, name, "write");
+	make(observer, "mmap", ARGUMENTS(0, 1, PROT_READ | PROT_WRITE, shared), 0);
+	expect(&none, 2, FACT_PATH, name, "read", "owner");
+	expect(&none, 1, FACT_PATH, name, "write", "owner");
+	make(observer, "mmap", ARGUMENTS(0, 1, PROT_READ, shared), -EINVAL);
+	expect(&none, 2, FACT_PATH, name, "read", "owner");
+	end(observer);
+}
+
 static void results_that_never_come(void **state)
 {
 	struct observer *observer = begin(ALL, false);
@@ -587,6 +607,7 @@ int main(void)
 		cmocka_unit_test(children_of_the_settled),
 		cmocka_unit_test(results_that_nobody_needs),
 		cmocka_unit_test(refused_sockets),
+		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(results_that_never_come),
 		cmocka_unit_test(knowledge),
 		cmocka_unit_test(attribution),

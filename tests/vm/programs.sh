@@ -69,6 +69,7 @@ for name in $names; do
 	elif [ -e "$dir/$name/failed" ]; then
 		t_fail "$name is recorded, and has a profile" "$dir/$name/failed"
 	else
+		t_figure "$name: $("$WHITTLE" explain --paths -q "$dir/$name/out" 2>&1)"
 		t_ok "$name does the same under its profile, with nothing denied" confined "$name"
 		t_ok "$name is denied what it did not do" forbidden "$name"
 	fi

@@ -16,7 +16,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export W K PATH LC_ALL=C HOME=/root
 unset TMPDIR
 
-programs=(nginx python git gcc tar sqlite3 openssl node sshd curl pipeline static ping chown
+programs=(nginx redis python git gcc tar sqlite3 openssl postgres node sshd curl pipeline static ping chown
 	mount perl)
 
 # with FILE LINE: for us alone, that file of /etc has a line more.
@@ -71,6 +71,7 @@ run_redis()
 		for what in bgsave bgrewriteaof; do $cli $what; until idle; do sleep 0.1; done; done
 		$cli info persistence | tr -d "\r" | grep "status"
 		test -s dump.rdb && echo saved'
+	runs=2
 	command=(sh -c 'find . ! -user www-data -exec chown www-data {} + &&
 		exec setpriv --reuid www-data --regid www-data --clear-groups redis-server redis.conf')
 }

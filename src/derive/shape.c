@@ -1,0 +1,199 @@
+/* What a name could be one of: the shapes that vary.c tries, and the names that are of a shape. */
+#include <derive/shape.h>
+
+#include <ctype.h>
+#include <string.h>
+#include <whittle/escape.h>
+
+enum {
+	RANDOM_LEAST = 6, /* the X of mkstemp(3)'s templates */
+	PID_DIGITS = 7,   /* of PID_MAX_LIMIT */
+	DIGITS_MAX = 20   /* of 64 bits; \{digits:N} goes no further */
+};
+
+size_t path_component(const char *path, size_t *ret_end)
+{
+	size_t end = strlen(path), start;
+
+	end -= end && path[end - 1] == '/';
+	start = end;
+	while (start && path[start - 1] != '/')
+		start--;
+	*ret_end = end;
+	return start;
+}
+
+static size_t word_run(const char *path, size_t at, size_t end)
+{
+	size_t run = 0;
+
+	while (at + run < end && (isalnum((unsigned char)path[at + run]) || path[at + run] == '_'))
+		run++;
+	return run;
+}
+
+static size_t random_match(const char *text, size_t length)
+{
+	size_t run = word_run(text, 0, length);
+
+	return run >= RANDOM_LEAST ? run : 0;
+}
+
+bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length)
+{
+	const char *end = text + length, *word;
+	unsigned char byte;
+	size_t word_length;
+
+	while (shape < shape_end && escape_next(&shape, &byte, &word, &word_length)) {
+		size_t left = (size_t)(end - text), taken;
+
+		if (!word)
+			taken = left && (unsigned char)*text == byte;
+		else if (strncmp(word, "random}", 7) == 0)
+			taken = random_match(text, left);
+		else
+			taken = escape_placeholder_match(word, text, left);
+		if (!taken)
+			return false;
+		text += taken;
+	}
+	return text == end;
+}
+
+static void add_shape(struct shapes *shapes, char *shape)
+{
+	shapes->list = xrealloc(shapes->list, shapes->count + 1, sizeof(*shapes->list));
+	shapes->list[shapes->count++] = shape;
+}
+
+/* The path with "\{WORD:SIZE}" for what is at start, length bytes long. */
+static void add_place(struct shapes *shapes, const char *path, size_t start, size_t length,
+		      const char *word, size_t size)
+{
+	add_shape(shapes, xasprintf("%.*s\\{%s:%zu}%s", (int)start, path, word, size,
+				    path + start + length));
+}
+
+static size_t digits_size(size_t run)
+{
+	return run > PID_DIGITS ? run : PID_DIGITS;
+}
+
+static size_t digit_run(const char *path, size_t at, size_t end)
+{
+	size_t run = 0;
+
+	while (at + run < end && isdigit((unsigned char)path[at + run]))
+		run++;
+	return run;
+}
+
+static void add_digits(struct shapes *shapes, const char *path, size_t start, size_t end,
+		       size_t size)
+{
+	(void)size;
+	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		run = digit_run(path, at, end);
+		if (run && run <= DIGITS_MAX)
+			add_place(shapes, path, at, run, "digits", digits_size(run));
+	}
+}
+
+static bool is_mixed_hex(const char *text, size_t length)
+{
+	static const char digits[] = "0123456789", letters[] = "abcdef";
+	bool digit = false, letter = false;
+
+	for (size_t i = 0; i < length; i++) {
+		digit |= strchr(digits, text[i]) != NULL;
+		letter |= strchr(letters, text[i]) != NULL;
+		if (!strchr(digits, text[i]) && !strchr(letters, text[i]))
+			return false;
+	}
+	return digit && letter;
+}
+
+static void add_hex(struct shapes *shapes, const char *path, size_t start, size_t end, size_t size)
+{
+	(void)size;
+	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		run = word_run(path, at, end);
+		if (run >= RANDOM_LEAST && is_mixed_hex(path + at, run))
+			add_place(shapes, path, at, run, "hex", run);
+	}
+}
+
+static int kind_of(char c)
+{
+	if (isdigit((unsigned char)c))
+		return 0;
+	return isupper((unsigned char)c) ? 1 : 2;
+}
+
+/* Words change from letters to digits, or from small to capital letters, once: "base64", "MyFile".
+ */
+static bool is_mixed(const char *text, size_t length)
+{
+	size_t changes = 0;
+
+	for (size_t i = 1; i < length; i++)
+		changes += kind_of(text[i]) != kind_of(text[i - 1]);
+	return changes >= 3;
+}
+
+/* The last size bytes of a word; 0: all of it. */
+static void add_words(struct shapes *shapes, const char *path, size_t start, size_t end,
+		      size_t size)
+{
+	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		run = word_run(path, at, end);
+		size_t length = size ? size : run;
+		size_t from = at + run - length;
+		if (run >= RANDOM_LEAST && run >= length && is_mixed(path + from, length))
+			add_place(shapes, path, from, length, "word", length);
+	}
+}
+
+static void add_all_digits(struct shapes *shapes, const char *path, size_t start, size_t end,
+			   size_t size)
+{
+	(void)size;
+	AUTO_BUF struct buf shape = BUF_INIT;
+	size_t runs = 0;
+
+	buf_add(&shape, path, start);
+	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		run = digit_run(path, at, end);
+		if (run > DIGITS_MAX)
+			return;
+		runs += run != 0;
+		if (run)
+			buf_addf(&shape, "\\{digits:%zu}", digits_size(run));
+		else
+			buf_addc(&shape, path[at]);
+	}
+	if (runs < 2)
+		return;
+	buf_adds(&shape, path + end);
+	add_shape(shapes, buf_steal(&shape));
+}
+
+/*
+ * The kinds in the order in which they are tried, the narrowest first. Made up words are as long as
+ * mkstemp(3), Python's tempfile and mktemp(1) make them, or all of the word.
+ */
+static const struct kind {
+	void (*add)(struct shapes *shapes, const char *path, size_t start, size_t end, size_t size);
+	size_t size;
+} kinds[SHAPE_KINDS] = {
+	{ add_digits, 0 }, { add_hex, 0 },   { add_words, RANDOM_LEAST }, { add_words, 8 },
+	{ add_words, 10 }, { add_words, 0 }, { add_all_digits, 0 },
+};
+
+void shapes_find(size_t kind, const char *path, struct shapes *shapes)
+{
+	size_t end, start = path_component(path, &end);
+
+	kinds[kind].add(shapes, path, start, end, kinds[kind].size);
+}

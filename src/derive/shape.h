@@ -1,0 +1,26 @@
+/* Private to vary.c: the shapes that a name could be of. */
+#ifndef DERIVE_SHAPE_H
+#define DERIVE_SHAPE_H
+
+#include <whittle/base.h>
+
+enum { SHAPE_KINDS = 7 }; /* to be tried in their order: the narrowest first */
+
+struct shapes {
+	char **list; /* owned, and each of them */
+	size_t count;
+};
+
+/* Where the last component of a path (evidence text) begins, and where it ends. */
+size_t path_component(const char *path, size_t *ret_end);
+
+/*
+ * Adds the shapes of a kind that the last component of the path, which has no escapes, could be of:
+ * the path with placeholders in it.
+ */
+void shapes_find(size_t kind, const char *path, struct shapes *shapes);
+
+/* Is the component at text what the one of the shape, from there to its end, stands for? */
+bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length);
+
+#endif
