@@ -382,7 +382,7 @@ RULES = {
 }
 NAME = r"""([A-Za-z0-9/._-]+|"([A-Za-z0-9/._-]|\\[0-3][0-7]{2})+")"""
 FRAME = r"""|abi <abi/3\.0>,|include <tunables/global>|profile \S+ flags=\([a-z_,]+\) \{|\}
-|  # [a-z ]+|  # [\w, ]+: not worth a log line|  include if exists <local/[\w.-]+>""".replace("\n", "")
+|  # [a-z ]+|  # [\w, ()]+: not worth a log line|  include if exists <local/[\w.-]+>""".replace("\n", "")
 
 
 def judge_profile(path):
