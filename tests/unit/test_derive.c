@@ -559,26 +559,16 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_native_abi),
-		cmocka_unit_test(test_implied),
-		cmocka_unit_test(test_bad_options),
-		cmocka_unit_test(test_access),
-		cmocka_unit_test(test_files_merge),
-		cmocka_unit_test(test_execs),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_change_profile),
-		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_ptrace),
-		cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_capabilities),
-		cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_carried),
-		cmocka_unit_test(test_carried_sockets),
-		cmocka_unit_test(test_attribution),
-		cmocka_unit_test(test_facets),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_native_abi),
+		cmocka_unit_test(test_implied),        cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_access),         cmocka_unit_test(test_files_merge),
+		cmocka_unit_test(test_execs),          cmocka_unit_test(test_size),
+		cmocka_unit_test(test_change_profile), cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_ptrace),         cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_capabilities),   cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_sockets),        cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_carried),        cmocka_unit_test(test_carried_sockets),
+		cmocka_unit_test(test_attribution),    cmocka_unit_test(test_facets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
