@@ -4,6 +4,7 @@
 corpus_init gcc
 
 command=("$F/program" "$W")
+# shellcheck disable=SC2034 # of lib-deny.bash
 bits=32
 used=("$W/file")
 unused=(/etc/shadow "$W/file.bak")
