@@ -178,39 +178,102 @@ static char *bare_name(const struct apparmor_rule *rule)
 	return buf_text(&name)[0] == '"' ? NULL : buf_steal(&name);
 }
 
-static bool has_any(const struct apparmor_rule *rule, const char *letters)
+/* A file and all letters of the rules that name it: with and without owner, of any program. */
+struct spo_file {
+	const char *name;
+	char *bare;
+	struct buf perms;
+};
+
+struct spo_files {
+	struct spo_file *list;
+	size_t count;
+};
+
+static int compare_files(const void *a, const void *b)
 {
-	return strpbrk(rule->perms, letters) != NULL;
+	return strcmp(((const struct spo_file *)a)->name, ((const struct spo_file *)b)->name);
 }
 
-static bool is_executable(const struct apparmor_rule *rule)
+static void unite(struct spo_files *files)
 {
-	return has_any(rule, "x");
+	size_t kept = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		struct spo_file file = files->list[i];
+
+		if (kept && strcmp(files->list[kept - 1].name, file.name) == 0) {
+			buf_adds(&files->list[kept - 1].perms, buf_text(&file.perms));
+			buf_free(&file.perms);
+			free(file.bare);
+		} else {
+			files->list[kept++] = file;
+		}
+	}
+	files->count = kept;
 }
 
-static bool is_library(const struct apparmor_rule *rule)
+static void files_make(const struct policy *policy, struct spo_files *files)
 {
-	return has_any(rule, "m") && !has_any(rule, "x");
+	*files = (struct spo_files){
+		.list = xcalloc(policy->apparmor_count + 1, sizeof(*files->list)),
+	};
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		const struct apparmor_rule *rule = &policy->apparmor[i];
+		char *bare = rule->class == APPARMOR_FILE ? bare_name(rule) : NULL;
+
+		if (!bare)
+			continue;
+		struct spo_file *file = &files->list[files->count++];
+		*file = (struct spo_file){ .name = rule->name, .bare = bare };
+		buf_adds(&file->perms, rule->perms);
+	}
+	qsort(files->list, files->count, sizeof(*files->list), compare_files);
+	unite(files);
 }
 
-static bool is_read_only(const struct apparmor_rule *rule)
+static void files_free(struct spo_files *files)
 {
-	return has_any(rule, "r") && !has_any(rule, "wamx");
+	for (size_t i = 0; i < files->count; i++) {
+		buf_free(&files->list[i].perms);
+		free(files->list[i].bare);
+	}
+	free(files->list);
 }
 
-static bool is_write_only(const struct apparmor_rule *rule)
+static bool has_any(const char *perms, const char *letters)
 {
-	return has_any(rule, "wa") && !has_any(rule, "rx");
+	return strpbrk(perms, letters) != NULL;
 }
 
-static bool is_read_write(const struct apparmor_rule *rule)
+static bool is_executable(const char *perms)
 {
-	return has_any(rule, "wa") && has_any(rule, "r") && !has_any(rule, "x");
+	return has_any(perms, "x");
+}
+
+static bool is_library(const char *perms)
+{
+	return has_any(perms, "m") && !has_any(perms, "x");
+}
+
+static bool is_read_only(const char *perms)
+{
+	return has_any(perms, "r") && !has_any(perms, "wamx");
+}
+
+static bool is_write_only(const char *perms)
+{
+	return has_any(perms, "wa") && !has_any(perms, "rx");
+}
+
+static bool is_read_write(const char *perms)
+{
+	return has_any(perms, "wa") && has_any(perms, "r") && !has_any(perms, "x");
 }
 
 static const struct file_list {
 	const char *section, *key; /* rows of one section stand together */
-	bool (*takes)(const struct apparmor_rule *rule);
+	bool (*takes)(const char *perms);
 } file_lists[] = {
 	{ "executable", "allowedExecutables", is_executable },
 	{ "executable", "allowedLibraries", is_library },
@@ -220,19 +283,14 @@ static const struct file_list {
 };
 
 /* Files in a list, with its heading before the first: *section is the one that is open. */
-static void add_files(const struct policy *policy, const struct file_list *list,
+static void add_files(const struct spo_files *files, const struct file_list *list,
 		      const char **section, struct yaml *yaml)
 {
-	const char *last = "";
 	bool some = false;
 
-	for (size_t i = 0; i < policy->apparmor_count; i++) {
-		const struct apparmor_rule *rule = &policy->apparmor[i];
-		AUTO_FREE char *name = rule->class == APPARMOR_FILE ? bare_name(rule) : NULL;
-
-		if (!name || !list->takes(rule) || strcmp(rule->name, last) == 0)
+	for (size_t i = 0; i < files->count; i++) {
+		if (!list->takes(buf_text(&files->list[i].perms)))
 			continue;
-		last = rule->name; /* sorted: the same with and without owner are neighbours */
 		if (*section && strcmp(*section, list->section) != 0)
 			yaml_end_map(yaml);
 		if (!*section || strcmp(*section, list->section) != 0) {
@@ -245,7 +303,7 @@ static void add_files(const struct policy *policy, const struct file_list *list,
 			yaml_begin_list(yaml);
 			some = true;
 		}
-		yaml_text(yaml, name);
+		yaml_text(yaml, files->list[i].bare);
 	}
 	if (some)
 		yaml_end_list(yaml);
@@ -283,24 +341,22 @@ static void add_network(const struct policy *policy, struct yaml *yaml)
 	yaml_end_map(yaml);
 }
 
+/* Those of the whole policy: an AppArmor rule names no other. */
 static void add_capabilities(const struct policy *policy, struct yaml *yaml)
 {
-	bool some = false;
-
-	for (size_t i = 0; i < policy->apparmor_count; i++) {
-		if (policy->apparmor[i].class != APPARMOR_CAPABILITY)
-			continue;
-		if (!some) {
-			yaml_word(yaml, "capability");
-			yaml_begin_map(yaml);
-			yaml_word(yaml, "allowedCapabilities");
-			yaml_begin_list(yaml);
-			some = true;
-		}
-		yaml_text(yaml, policy->apparmor[i].name);
-	}
-	if (!some)
+	if (!policy->capability_count)
 		return;
+	yaml_word(yaml, "capability");
+	yaml_begin_map(yaml);
+	yaml_word(yaml, "allowedCapabilities");
+	yaml_begin_list(yaml);
+	for (size_t i = 0; i < policy->capability_count; i++) {
+		AUTO_BUF struct buf name = BUF_INIT;
+
+		for (const char *c = policy->capabilities[i].name + strlen("CAP_"); *c; c++)
+			buf_addc(&name, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+		yaml_text(yaml, buf_text(&name));
+	}
 	yaml_end_list(yaml);
 	yaml_end_map(yaml);
 }
@@ -308,15 +364,18 @@ static void add_capabilities(const struct policy *policy, struct yaml *yaml)
 static void add_apparmor(const struct policy *policy, const char *label, struct yaml *yaml)
 {
 	const char *section = NULL;
+	struct spo_files files;
 
+	files_make(policy, &files);
 	begin_object(yaml, policy, &apparmor_profile, label);
 	yaml_word(yaml, "abstract");
 	yaml_begin_map(yaml);
 	add_capabilities(policy, yaml);
 	for (size_t i = 0; i < ARRAY_SIZE(file_lists); i++)
-		add_files(policy, &file_lists[i], &section, yaml);
+		add_files(&files, &file_lists[i], &section, yaml);
 	if (section)
 		yaml_end_map(yaml);
+	files_free(&files);
 	add_network(policy, yaml);
 	yaml_end_map(yaml);
 	end_object(yaml);
@@ -335,7 +394,7 @@ static bool is_said(const struct apparmor_rule *rule)
 	case APPARMOR_FILE: {
 		AUTO_FREE char *name = bare_name(rule);
 
-		return name && !has_any(rule, "kl");
+		return name && !has_any(rule->perms, "kl");
 	}
 	default:
 		return false;
