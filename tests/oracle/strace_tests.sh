@@ -81,7 +81,7 @@ within()
 alone() { within "$2" "${as[@]}" setarch -R timeout -k 1 "$seconds" "$programs/$1"; }
 straced()
 {
-	within straced "${as[@]}" setarch -R timeout -k 1 $((seconds * 6)) strace -f -o /dev/null "$programs/$1"
+	within straced "${as[@]}" setarch -R timeout -k 1 $((seconds * 15)) strace -f -o /dev/null "$programs/$1"
 }
 
 # recorded NAME: under whittle, and in the kernel's eyes too where $TRACEFS is given. The launcher and
@@ -95,7 +95,7 @@ recorded()
 		kernel=("$KERNEL_CALLS" "$TRACEFS" "$T/kernel")
 		join=("$KERNEL_CALLS" --join)
 	fi
-	within recorded timeout -k 1 $((seconds * 6)) "${kernel[@]}" "${as[@]}" setarch -R \
+	within recorded timeout -k 1 $((seconds * 15)) "${kernel[@]}" "${as[@]}" setarch -R \
 		"$WHITTLE" record -o "$T/evidence" --replace -- "${join[@]}" "$programs/$1"
 }
 
