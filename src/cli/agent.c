@@ -258,6 +258,19 @@ static void take_message(struct agent *agent, struct recording *recording,
 		say("recording %s%s", message->label, message->exec ? " (exec)" : "");
 }
 
+/*
+ * Closing alone does not end the watch: a child that was forked just now has copies (epoll(7)), and
+ * the next event would name a recording that is gone.
+ */
+static void unwatch(struct agent *agent, int *fd)
+{
+	if (*fd < 0)
+		return;
+	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(*fd);
+	*fd = -1;
+}
+
 static void take_messages(struct agent *agent, struct recording *recording)
 {
 	struct adopt_message message;
@@ -267,10 +280,8 @@ static void take_messages(struct agent *agent, struct recording *recording)
 	       (got = recv(recording->channel, &message, sizeof(message), MSG_DONTWAIT)) > 0)
 		if (got == sizeof(message))
 			take_message(agent, recording, &message);
-	if (got == 0) { /* it says no more, and would be readable for ever */
-		close(recording->channel);
-		recording->channel = -1;
-	}
+	if (got == 0) /* it says no more, and would be readable for ever */
+		unwatch(agent, &recording->channel);
 }
 
 static bool has_ended(const struct recording *recording)
@@ -288,7 +299,8 @@ static void reap(struct agent *agent, struct recording *recording)
 	take_messages(agent, recording);
 	while (waitid(P_PIDFD, (id_t)recording->pidfd, &info, WEXITED) < 0 && errno == EINTR)
 		continue;
-	recording_close(recording);
+	unwatch(agent, &recording->pidfd);
+	unwatch(agent, &recording->channel);
 	recording->ended = true;
 	agent->active--;
 	set_full(agent, false);
