@@ -88,9 +88,19 @@ int emit_check_words(const struct policy *policy, struct error *err);
 /* options.name as Kubernetes' and Compose's names are (RFC 1123 label); appended. */
 void emit_label(const struct policy *policy, struct buf *out);
 
-/* ---- YAML (yaml.c) ---- */
+/* ---- Kubernetes (kubernetes.c) ---- */
 
 struct yaml;
+/*
+ * A document of one resource, up to its spec, whose map is left open. It is called label, and with
+ * label_key labelled so too (NULL: not).
+ */
+void emit_begin_object(struct yaml *yaml, const char *version, const char *kind, const char *label,
+		       const char *label_key);
+void emit_end_object(struct yaml *yaml);
+
+/* ---- YAML (yaml.c) ---- */
+
 /* A document stream that is appended to out; ended and freed by yaml_close(). */
 struct yaml *yaml_open(struct buf *out);
 int yaml_close(struct yaml *yaml, struct error *err);

@@ -110,8 +110,8 @@ static void add_volumes(const struct emit_mounts *mounts, struct yaml *yaml)
 	yaml_end_list(yaml);
 }
 
-static void begin_object(struct yaml *yaml, const char *version, const char *kind,
-			 const char *label, bool labelled)
+void emit_begin_object(struct yaml *yaml, const char *version, const char *kind, const char *label,
+		       const char *label_key)
 {
 	yaml_begin_document(yaml);
 	yaml_begin_map(yaml);
@@ -119,10 +119,10 @@ static void begin_object(struct yaml *yaml, const char *version, const char *kin
 	yaml_pair(yaml, "kind", kind);
 	yaml_word(yaml, "metadata");
 	yaml_begin_map(yaml);
-	if (labelled) {
+	if (label_key) {
 		yaml_word(yaml, "labels");
 		yaml_begin_map(yaml);
-		yaml_pair_text(yaml, LABEL_KEY, label);
+		yaml_pair_text(yaml, label_key, label);
 		yaml_end_map(yaml);
 	}
 	yaml_pair_text(yaml, "name", label);
@@ -131,7 +131,7 @@ static void begin_object(struct yaml *yaml, const char *version, const char *kin
 	yaml_begin_map(yaml);
 }
 
-static void end_object(struct yaml *yaml)
+void emit_end_object(struct yaml *yaml)
 {
 	yaml_end_map(yaml);
 	yaml_end_map(yaml);
@@ -141,7 +141,7 @@ static void end_object(struct yaml *yaml)
 static void add_pod(const struct policy *policy, const char *label,
 		    const struct emit_mounts *mounts, struct yaml *yaml)
 {
-	begin_object(yaml, "v1", "Pod", label, true);
+	emit_begin_object(yaml, "v1", "Pod", label, LABEL_KEY);
 	yaml_word(yaml, "containers");
 	yaml_begin_list(yaml);
 	yaml_begin_map(yaml);
@@ -152,13 +152,13 @@ static void add_pod(const struct policy *policy, const char *label,
 	yaml_end_map(yaml);
 	yaml_end_list(yaml);
 	add_volumes(mounts, yaml);
-	end_object(yaml);
+	emit_end_object(yaml);
 }
 
 /* Both directions named, none allowed. */
 static void add_network_policy(const char *label, struct yaml *yaml)
 {
-	begin_object(yaml, "networking.k8s.io/v1", "NetworkPolicy", label, false);
+	emit_begin_object(yaml, "networking.k8s.io/v1", "NetworkPolicy", label, NULL);
 	yaml_word(yaml, "podSelector");
 	yaml_begin_map(yaml);
 	yaml_word(yaml, "matchLabels");
@@ -171,7 +171,7 @@ static void add_network_policy(const char *label, struct yaml *yaml)
 	yaml_word(yaml, "Ingress");
 	yaml_word(yaml, "Egress");
 	yaml_end_list(yaml);
-	end_object(yaml);
+	emit_end_object(yaml);
 }
 
 static void add_comments(const struct policy *policy, bool hidden, struct buf *out)

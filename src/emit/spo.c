@@ -5,6 +5,7 @@
  */
 #include <emit/emit.h>
 
+#include <ctype.h>
 #include <string.h>
 #include <whittle/escape.h>
 
@@ -29,23 +30,8 @@ static const struct kind {
 static void begin_object(struct yaml *yaml, const struct policy *policy, const struct kind *kind,
 			 const char *label)
 {
-	yaml_begin_document(yaml);
-	yaml_begin_map(yaml);
-	yaml_pair(yaml, "apiVersion", policy->options.spo_beta ? kind->before : kind->version);
-	yaml_pair(yaml, "kind", kind->name);
-	yaml_word(yaml, "metadata");
-	yaml_begin_map(yaml);
-	yaml_pair_text(yaml, "name", label);
-	yaml_end_map(yaml);
-	yaml_word(yaml, "spec");
-	yaml_begin_map(yaml);
-}
-
-static void end_object(struct yaml *yaml)
-{
-	yaml_end_map(yaml);
-	yaml_end_map(yaml);
-	yaml_end_document(yaml);
+	emit_begin_object(yaml, policy->options.spo_beta ? kind->before : kind->version, kind->name,
+			  label, NULL);
 }
 
 /* ---- SeccompProfile ---- */
@@ -161,7 +147,7 @@ static void add_seccomp(const struct policy *policy, const char *label, struct y
 	if (lacks_fallback(policy))
 		add_missing(policy, yaml);
 	yaml_end_list(yaml);
-	end_object(yaml);
+	emit_end_object(yaml);
 }
 
 /* ---- AppArmorProfile ---- */
@@ -354,7 +340,7 @@ static void add_capabilities(const struct policy *policy, struct yaml *yaml)
 		AUTO_BUF struct buf name = BUF_INIT;
 
 		for (const char *c = policy->capabilities[i].name + strlen("CAP_"); *c; c++)
-			buf_addc(&name, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+			buf_addc(&name, (char)tolower((unsigned char)*c));
 		yaml_text(yaml, buf_text(&name));
 	}
 	yaml_end_list(yaml);
@@ -378,7 +364,7 @@ static void add_apparmor(const struct policy *policy, const char *label, struct 
 	files_free(&files);
 	add_network(policy, yaml);
 	yaml_end_map(yaml);
-	end_object(yaml);
+	emit_end_object(yaml);
 }
 
 /* Is the whole rule, but for its owner, in the form? */
