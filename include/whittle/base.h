@@ -44,6 +44,9 @@ static inline void auto_close(const int *fd)
 /* Exit codes of whittle's own failures: those of env(1), timeout(1) and `docker run`. */
 enum { EXIT_WHITTLE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
+/* The time of CLOCK_MONOTONIC in seconds. */
+double monotonic_now(void);
+
 /* Out of memory ends the process with EXIT_WHITTLE; none of these returns NULL. Caller frees. */
 void *xchecked(void *memory); /* memory itself, of an allocator that may return NULL */
 void *xcalloc(size_t count, size_t size);

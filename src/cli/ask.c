@@ -6,19 +6,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <whittle/buf.h>
 
 /* Nobody's version or digest is longer. */
 enum { LINE_MAX_BYTES = 65536 };
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static void become(char *const *argv, int out)
 {
@@ -41,7 +32,7 @@ static bool read_until(int fd, double end, struct buf *out)
 
 	for (;;) {
 		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		double left = end - now();
+		double left = end - monotonic_now();
 		int count = left > 0 ? poll(&ready, 1, (int)(left * 1000) + 1) : 0;
 
 		if (count < 0 && errno == EINTR)
@@ -81,7 +72,7 @@ int ask_line(char *const *argv, double seconds, char **ret_line, struct error *e
 	AUTO_CLOSE int fd = pipe_fds[0];
 	if (pid < 0)
 		return fail(err, ERROR_SYSTEM, errno, "cannot ask %s", argv[0]);
-	bool ended = read_until(fd, now() + seconds, &text);
+	bool ended = read_until(fd, monotonic_now() + seconds, &text);
 	if (!ended)
 		kill(pid, SIGKILL);
 	int status = wait_for(pid);

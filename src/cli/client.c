@@ -7,17 +7,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 static const double ready_every = 0.2;
-
-double seconds_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 int exit_code_of(int status)
 {
@@ -62,8 +53,8 @@ void client_check(struct client *client, bool listening)
 			start_exercise(client);
 		return;
 	}
-	if (!client->ready_pid && seconds_now() - client->ready_started >= ready_every) {
-		client->ready_started = seconds_now();
+	if (!client->ready_pid && monotonic_now() - client->ready_started >= ready_every) {
+		client->ready_started = monotonic_now();
 		client->ready_pid = start_client(options->ready);
 	}
 }

@@ -15,8 +15,6 @@ struct client {
 	int status; /* as waitpid(2) gives it */
 };
 
-/* CLOCK_MONOTONIC in seconds. */
-double seconds_now(void);
 /* The exit status that tells of a wait status: 128 + N for a signal. */
 int exit_code_of(int status);
 

@@ -46,7 +46,7 @@ static void ask_to_stop(struct job *job, int signal)
 {
 	if (job->stop_asked > 0)
 		return;
-	job->stop_asked = seconds_now();
+	job->stop_asked = monotonic_now();
 	job->stop_signal = signal;
 	if (agent_active(job->agent))
 		agent_signal(job->agent, signal);
@@ -70,7 +70,7 @@ static void check_background(struct job *job, double since)
 
 static void check_timers(struct job *job)
 {
-	double time = seconds_now();
+	double time = monotonic_now();
 
 	if (job->options->timeout > 0 && time - job->begun >= job->options->timeout &&
 	    job->stop_asked <= 0) {
@@ -129,7 +129,7 @@ static void reap(struct job *job)
 			continue;
 		if (pids[i] == job->engine) {
 			job->engine_ended = true;
-			job->ended = seconds_now();
+			job->ended = monotonic_now();
 			job->engine_status = status;
 		} else {
 			client_child(&job->client, pids[i], status);
@@ -204,7 +204,7 @@ int containers_session(const struct record_options *options, const char *path, c
 	if (agent_new(options, socket, &job.agent, err) < 0)
 		return -1;
 	signals_catch();
-	job.begun = seconds_now();
+	job.begun = monotonic_now();
 	job.engine = start_engine(path, argv);
 	if (job.engine < 0) {
 		agent_free(job.agent);

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
 	PATIENCE = 10, /* seconds for the whole message */
@@ -19,14 +18,6 @@ struct message {
 	size_t fd_count;
 	bool too_many;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void take_fds(struct message *message, const struct cmsghdr *header)
 {
@@ -74,16 +65,16 @@ static ssize_t receive_piece(int socket, struct message *message)
 /* Until the text is whole, or ends. */
 static int receive_all(int socket, struct message *message, struct error *err)
 {
-	int64_t deadline = now_ms() + (int64_t)PATIENCE * 1000;
+	double deadline = monotonic_now() + PATIENCE;
 	struct pollfd ready = { .fd = socket, .events = POLLIN };
 
 	while (!message->scan.whole) {
-		int64_t left = deadline - now_ms();
+		double left = deadline - monotonic_now();
 
 		if (left <= 0)
 			return fail(err, ERROR_INPUT, 0,
 				    "a connection sent no whole state within %d seconds", PATIENCE);
-		if (poll(&ready, 1, (int)left) <= 0)
+		if (poll(&ready, 1, (int)(left * 1000) + 1) <= 0)
 			continue;
 		ssize_t got = receive_piece(socket, message);
 		if (got < 0 && errno != EAGAIN && errno != EINTR)

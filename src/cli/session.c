@@ -40,7 +40,7 @@ static void ask_to_stop(struct session *session, int signal)
 {
 	if (session->stop_asked)
 		return;
-	session->stop_asked = seconds_now();
+	session->stop_asked = monotonic_now();
 	session->stop_signal = signal;
 	trace_signal(session->trace, signal);
 	trace_signal(session->trace, SIGCONT); /* a stopped process would not see it */
@@ -49,7 +49,7 @@ static void ask_to_stop(struct session *session, int signal)
 static void check_timers(struct session *session)
 {
 	const struct record_options *options = session->options;
-	double time = seconds_now();
+	double time = monotonic_now();
 
 	if (options->timeout > 0 && !session->stop_asked &&
 	    time - session->begun >= options->timeout) {
@@ -97,14 +97,14 @@ static bool workload_got_it(const struct session *session, const struct arrival 
 
 static void check_signals(struct session *session)
 {
-	if (session->arrival.signal && seconds_now() - session->arrived >= group_wait) {
+	if (session->arrival.signal && monotonic_now() - session->arrived >= group_wait) {
 		if (!workload_got_it(session, &session->arrival))
 			trace_signal(session->trace, session->arrival.signal);
 		mark_stopped(session, session->arrival.signal);
 		session->arrival.signal = 0;
 	}
 	if (!session->arrival.signal && signals_next(&session->arrival))
-		session->arrived = seconds_now();
+		session->arrived = monotonic_now();
 }
 
 static void note_signal(struct session *session, const struct event *event)
@@ -113,7 +113,7 @@ static void note_signal(struct session *session, const struct event *event)
 		return;
 	session->seen_signal = event->signal;
 	session->seen_sender = event->sender;
-	session->seen = seconds_now();
+	session->seen = monotonic_now();
 }
 
 /* ---- the client ---- */
@@ -175,7 +175,7 @@ static void handle(struct session *session, const struct event *event)
 	case EVENT_EXIT:
 		take(session, event);
 		if (!trace_main_running(session->trace) && !session->main_ended)
-			session->main_ended = seconds_now();
+			session->main_ended = monotonic_now();
 		break;
 	default:
 		take(session, event);
@@ -254,7 +254,7 @@ int session_run(const struct record_options *options, const char *path, char **a
 		observer_free(session.observer);
 		return -1;
 	}
-	session.begun = seconds_now();
+	session.begun = monotonic_now();
 	signals_catch();
 	int result = loop(&session, err);
 	if (result < 0)

@@ -15,14 +15,6 @@
 
 static const double clear_for = 10; /* seconds until a process counts as one that cannot be ended */
 
-double monotonic_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 /* ---- whose children ---- */
 
 /* The children of this process, ended or not; the caller frees them. -1 if /proc cannot be read. */

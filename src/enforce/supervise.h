@@ -55,9 +55,6 @@ int child_start(const struct supervisor *supervisor, const struct child_plan *pl
 		struct child *ret_child, struct error *err);
 void child_close(struct child *child);
 
-/* The time of CLOCK_MONOTONIC in seconds. */
-double monotonic_now(void);
-
 /*
  * Waits until the child has ended, or if child is NULL until the output has, and takes what output
  * brings meanwhile. until: of monotonic_now(), 0: for ever. Returns 1 if it has
