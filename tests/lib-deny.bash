@@ -14,7 +14,7 @@
 # The probe's words for errors.
 said_success=100 said_eperm=101 said_eacces=113 said_erofs=130 said_enosys=138
 
-granted_calls() { jq -r '.syscalls[].names[]' "${1:-$P/seccomp.json}" | sort -u; }
+granted_calls() { jq -r '.syscalls[] | select(.action == "SCMP_ACT_ALLOW").names[]' "${1:-$P/seccomp.json}" | sort -u; }
 
 # The capabilities of the profile, one a word.
 capabilities() { sed -n 's/^\(CAP_[A-Z_]*\).*/\1/p' "$P/capabilities.txt"; }

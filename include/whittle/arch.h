@@ -54,4 +54,7 @@ bool abi_syscall_name(const struct abi *abi, uint64_t nr, struct buf *ret_name);
  */
 int64_t abi_syscall_number(const struct abi *abi, const char *name);
 
+/* Is it a name, and not "#NNN"? */
+bool syscall_is_named(const char *name);
+
 #endif

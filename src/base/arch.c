@@ -83,9 +83,14 @@ bool abi_syscall_name(const struct abi *abi, uint64_t nr, struct buf *ret_name)
 	return false;
 }
 
+bool syscall_is_named(const char *name)
+{
+	return name[0] != '#';
+}
+
 int64_t abi_syscall_number(const struct abi *abi, const char *name)
 {
-	if (name[0] == '#') {
+	if (!syscall_is_named(name)) {
 		char *end;
 		unsigned long long nr = strtoull(name + 1, &end, 10);
 

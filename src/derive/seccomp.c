@@ -145,7 +145,7 @@ static void add_program_rule(const struct evidence *evidence, struct policy *pol
 		add_rule_abi(rule, abi_by_name(facts[from]->fact.field[SYSCALL_ABI]));
 		add_reasons(evidence, rule, facts + from, to - from);
 	}
-	if (rule->name[0] == '#')
+	if (!syscall_is_named(rule->name))
 		policy_note(policy, "call %s has no name: profiles that go by name leave it out",
 			    rule->name);
 }

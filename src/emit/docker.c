@@ -14,6 +14,8 @@ static const struct entry entries[] = {
 	  "the runtime's own start, before the program" },
 };
 
+#define MISSING "their callers do without them only if they are told that there are none"
+
 /* One row a machine: its native ABI, and below it those that its kernel takes too. */
 static void add_arch(const struct policy *policy, const struct abi *native, bool comma,
 		     struct buf *out)
@@ -50,7 +52,7 @@ int emit_docker(const struct policy *policy, struct buf *out, struct error *err)
 		some = true;
 	}
 	buf_adds(out, "\n\t],\n");
-	emit_entries(policy, entries, ARRAY_SIZE(entries), out);
+	emit_entries(policy, entries, ARRAY_SIZE(entries), MISSING, out);
 	buf_adds(out, "}\n");
 	return 0;
 }

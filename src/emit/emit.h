@@ -34,9 +34,17 @@ struct entry {
 	unsigned int not_of;
 	const char *comment;
 };
-/* Appends "syscalls": [...] with its newline; what has conditions has an entry for each of them. */
+/*
+ * Appends "syscalls": [...] with its newline; what has conditions has an entry for each of them.
+ * The last entry is of emit_fallback(), with the comment missing (or NULL).
+ */
 void emit_entries(const struct policy *policy, const struct entry *entries, size_t count,
-		  struct buf *out);
+		  const char *missing, struct buf *out);
+/*
+ * The calls that are not allowed, and whose callers take no other answer than ENOSYS for "do
+ * without" (profiles/fallback.tsv): by index, NULL behind the last.
+ */
+const char *emit_fallback(const struct policy *policy, size_t index);
 
 /* A line per reason to be careful with this policy, each after prefix ("# "); none if complete. */
 void emit_warnings(const struct policy *policy, const char *prefix, struct buf *out);

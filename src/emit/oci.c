@@ -21,7 +21,7 @@ int emit_oci(const struct policy *policy, struct buf *out, struct error *err)
 		buf_addf(out, "\t\t\"%s\"%s\n", policy->abis[i]->oci,
 			 i + 1 < policy->abi_count ? "," : "");
 	buf_adds(out, "\t],\n");
-	emit_entries(policy, entries, ARRAY_SIZE(entries), out);
+	emit_entries(policy, entries, ARRAY_SIZE(entries), NULL, out);
 	buf_adds(out, "}\n");
 	return 0;
 }

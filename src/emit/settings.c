@@ -1,6 +1,7 @@
 /* What the targets that start a program share: settings, writable places, names. */
 #include <emit/emit.h>
 
+#include <ctype.h>
 #include <string.h>
 
 const struct setting *emit_setting(const struct policy *policy, const char *name)
@@ -212,11 +213,10 @@ void emit_label(const struct policy *policy, struct buf *out)
 	size_t start = out->length;
 
 	for (const char *c = policy->options.name; *c && out->length - start < 63; c++) {
-		char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		bool plain = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+		bool plain = isalnum((unsigned char)*c) != 0;
 
 		if (plain || out->length > start)
-			buf_addc(out, plain ? lower : '-');
+			buf_addc(out, plain ? (char)tolower((unsigned char)*c) : '-');
 	}
 	while (out->length > start && out->data[out->length - 1] == '-')
 		buf_truncate(out, out->length - 1);

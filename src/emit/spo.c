@@ -11,16 +11,6 @@
 
 #define GROUP "security-profiles-operator.x-k8s.io/"
 
-/*
- * The form has no defaultErrnoRet: what is not allowed answers EPERM. These calls are told to be
- * missing, as whittle's other forms tell of all.
- */
-static const struct fallback {
-	const char *name, *source;
-} fallbacks[] = {
-#include <fallback.inc>
-};
-
 /* Version 1.0 of the operator has v1 of both, and serves the older ones for a while. */
 static const struct kind {
 	const char *name, *version, *before;
@@ -36,22 +26,9 @@ static void begin_object(struct yaml *yaml, const struct policy *policy, const s
 
 /* ---- SeccompProfile ---- */
 
-static bool is_named(const struct seccomp_rule *rule)
-{
-	return rule->name[0] != '#';
-}
-
 static bool is_plain(const struct seccomp_rule *rule)
 {
-	return is_named(rule) && !rule->condition_count;
-}
-
-static bool is_allowed(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (strcmp(policy->seccomp[i].name, name) == 0)
-			return true;
-	return false;
+	return syscall_is_named(rule->name) && !rule->condition_count;
 }
 
 static void add_number(struct yaml *yaml, const char *key, uint64_t number)
@@ -97,27 +74,25 @@ static void add_allowed(const struct policy *policy, struct yaml *yaml)
 	yaml_end_map(yaml);
 }
 
+/*
+ * The form has no defaultErrnoRet: what is not allowed answers EPERM. These calls are told to be
+ * missing, as whittle's other forms tell of all. A list of names has at least one.
+ */
 static void add_missing(const struct policy *policy, struct yaml *yaml)
 {
+	const char *name;
+
+	if (!emit_fallback(policy, 0))
+		return;
 	yaml_begin_map(yaml);
 	yaml_pair(yaml, "action", "SCMP_ACT_ERRNO");
 	add_number(yaml, "errnoRet", ERRNO_ENOSYS);
 	yaml_word(yaml, "names");
 	yaml_begin_list(yaml);
-	for (size_t i = 0; i < ARRAY_SIZE(fallbacks); i++)
-		if (!is_allowed(policy, fallbacks[i].name))
-			yaml_word(yaml, fallbacks[i].name);
+	for (size_t i = 0; (name = emit_fallback(policy, i)); i++)
+		yaml_word(yaml, name);
 	yaml_end_list(yaml);
 	yaml_end_map(yaml);
-}
-
-/* The form's lists of names are sets of at least one. */
-static bool lacks_fallback(const struct policy *policy)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(fallbacks); i++)
-		if (!is_allowed(policy, fallbacks[i].name))
-			return true;
-	return false;
 }
 
 static bool allows_some(const struct policy *policy)
@@ -142,10 +117,9 @@ static void add_seccomp(const struct policy *policy, const char *label, struct y
 	if (allows_some(policy))
 		add_allowed(policy, yaml);
 	for (size_t i = 0; i < policy->seccomp_count; i++)
-		if (is_named(&policy->seccomp[i]))
+		if (syscall_is_named(policy->seccomp[i].name))
 			add_conditional(&policy->seccomp[i], yaml);
-	if (lacks_fallback(policy))
-		add_missing(policy, yaml);
+	add_missing(policy, yaml);
 	yaml_end_list(yaml);
 	emit_end_object(yaml);
 }

@@ -4,6 +4,7 @@
  */
 #include <emit/emit.h>
 
+#include <ctype.h>
 #include <string.h>
 
 enum { LINE_MAX_WIDTH = 96 };
@@ -131,7 +132,7 @@ static void add_calls(const struct policy *policy, struct buf *out)
 	for (size_t i = 0; i < policy->seccomp_count; i++) {
 		const struct seccomp_rule *rule = &policy->seccomp[i];
 
-		if (rule->name[0] != '#' && find_call(policy, rule->name))
+		if (syscall_is_named(rule->name) && find_call(policy, rule->name))
 			add_word(out, "SystemCallFilter=", rule->name, &line);
 	}
 	end_words(out, "SystemCallFilter=", "@default", line);
@@ -304,8 +305,7 @@ static void add_families(const struct policy *policy, struct buf *out)
 		}
 		AUTO_FREE char *name = xasprintf("AF_%s", setting->value);
 		for (char *c = name; *c; c++)
-			if (*c >= 'a' && *c <= 'z')
-				*c = (char)(*c - 'a' + 'A');
+			*c = (char)toupper((unsigned char)*c);
 		add_word(out, "RestrictAddressFamilies=", name, &line);
 	}
 	end_words(out, "RestrictAddressFamilies=", "none", line);

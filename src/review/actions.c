@@ -1,6 +1,7 @@
 /* Actions, what they answer, and who listens. */
 #include <review/lint.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -37,13 +38,20 @@ static bool has_calls(const struct profile *profile)
 	return json_array_size(json_object_get(profile->seccomp, "syscalls")) > 0;
 }
 
+/* Docker before 23 does not read the default's number and says EPERM: there the rule is needed. */
+static bool is_superfluous(const struct rule *rule)
+{
+	return rule->skipped && rule->action != ACTION_NONE &&
+	       (rule->action != ACTION_ERRNO || rule->number == EPERM);
+}
+
 static void check_rule_action(struct lint *lint, const struct rule *rule)
 {
 	const json_t *names = json_object_get(rule->json, "names");
 	const char *name = text_of(rule->json, "name");
 
 	check_action(lint, AT_RULE(rule->index, "action"), rule->json, rule->action);
-	if (rule->skipped && rule->action != ACTION_NONE)
+	if (is_superfluous(rule))
 		report(lint, LINT_SAME_AS_DEFAULT, AT_RULE(rule->index, "action"),
 		       "the rule does what the default does: runtimes leave it out");
 	if (!(lint->profile->form & (FORM_DOCKER | FORM_COMMON)))

@@ -21,7 +21,7 @@ static bool is_number(int nr)
 /* Known to whittle, by its table of newer calls, though not to libseccomp? */
 static bool is_newer(const char *name)
 {
-	if (name[0] == '#')
+	if (!syscall_is_named(name))
 		return false;
 	for (const struct abi *abi = abis; abi->name; abi++)
 		if (abi_syscall_number(abi, name) >= 0)
@@ -33,17 +33,15 @@ static void check_unknown(struct lint *lint, const struct entry *entry)
 {
 	const struct rule *rule = entry->rule;
 	bool newer = is_newer(entry->name);
+	bool allowed = action_denies(rule->action) && action_allows(lint->profile->default_action);
 	AUTO_FREE char *name = shown(entry->name);
 
-	report(lint, newer && !action_denies(rule->action) ? LINT_NEWER_NAME : LINT_UNKNOWN_NAME,
+	report(lint, newer && !allowed ? LINT_NEWER_NAME : LINT_UNKNOWN_NAME,
 	       AT_NAME(rule->index, entry->position),
 	       newer ? "%s is newer than the libseccomp here: runtimes drop it and the default "
 		       "holds%s"
 		     : "libseccomp knows no call %s: runtimes drop it and the default holds%s",
-	       name,
-	       action_denies(rule->action) && action_allows(lint->profile->default_action)
-		       ? ", so that it is not denied"
-		       : "");
+	       name, allowed ? ", so that it is not denied" : "");
 }
 
 static bool is_foreign(const char *name, const uint32_t *token, size_t count)

@@ -123,8 +123,8 @@ unit_agrees()
 # Docker's form allows what the plain one does.
 docker_agrees()
 {
-	[ "$(emit docker | jq -c '[.syscalls[].names[]] | sort')" = \
-		"$(emit oci | jq -c '[.syscalls[].names[]] | sort')" ] &&
+	[ "$(emit docker | jq -c '[.syscalls[] | .action + " " + .names[]] | sort')" = \
+		"$(emit oci | jq -c '[.syscalls[] | .action + " " + .names[]] | sort')" ] &&
 		emit docker | jq -e '(has("architectures") | not) and all(.syscalls[]; .comment != "") and
 			all(.archMap[]; .architecture | startswith("SCMP_ARCH_"))'
 }

@@ -19,7 +19,8 @@ t_ok "what the probe itself needs is recorded" recorded
 answers()
 {
 	[ "$(wc -l <"$1")" -eq 601 ] &&
-		[ "$(awk '$2 != 38' "$1" | wc -l)" -le "$(jq '[.syscalls[].names[]] | unique | length' "$T/oci.json")" ] &&
+		[ "$(awk '$2 != 38' "$1" | wc -l)" -le "$(jq '[.syscalls[] |
+			select(.action == "SCMP_ACT_ALLOW").names[]] | unique | length' "$T/oci.json")" ] &&
 		grep -qx '435 38' "$1" && grep -qx '600 38' "$1" && grep -qx '462 38' "$1" &&
 		grep -Eq '^1 (9|ok)$' "$1"
 }
@@ -77,12 +78,26 @@ old_answers()
 		>"$T/$1" || return
 	diff <(denials "$T/$first") <(sed 's/ 1$/ 38/' "$T/$1" >"$T/$1-38" && denials "$T/$1-38")
 }
+# Calls without which programs do only if they are told so: ENOSYS by rules of their own, whatever
+# becomes of the default. Newer ones than libseccomp's are beyond what runc's own filter lets pass.
+missing()
+{
+	local name number count=0
+
+	for name in $(jq -r '.syscalls[] | select(.errnoRet == 38).names[]' "$T/docker.json"); do
+		number=$(echo "__NR_$name" | "${CC:-cc}" -E -include asm/unistd.h -x c - | tail -n 1)
+		[ -z "${number##*[!0-9]*}" ] || grep -qx "$number 38" "$T/$1" || { echo "$name"; return 1; }
+		count=$((count + 1))
+	done
+	[ "$count" -gt 15 ]
+}
 name="docker's form, docker"
 if [ -z "$first" ] || ! c_have docker; then
 	t_skip "$name" "${c_reason:-neither crun nor runc runs here}"
 elif old_docker; then
 	t_ok "$name: an image" image docker
 	t_ok "$name, before 23: the same are denied, by EPERM or ENOSYS" old_answers docker c_docker run --rm
+	t_ok "$name, before 23: calls that libraries fall back from are not there" missing docker
 	t_skip "$name: the same answers" "this docker is older than 23 and knows no defaultErrnoRet"
 else
 	t_ok "$name: an image" image docker
