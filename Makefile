@@ -98,14 +98,14 @@ demo: ## install what the build needs, build, record a real program, show its pr
 	$(Q)tests/demo.sh
 
 # The suites of `make check`: VAR=VALUE words, then the tests. The sanitized program runs the same
-# tests over the plain workloads, but for the servers in containers: engines take most of their time. Tests that share a kernel facility run one at a time.
+# tests over the plain workloads, but for the servers in containers: engines take most of their time.
 S := build/$(notdir $(firstword $(CC)))-address-undefined
 suite_lint := TIMEOUT=1200 $(wildcard tests/lint/*.sh)
 suite_unit = $(unit)
 suite_golden := $(wildcard tests/golden/*.sh)
 suite_fuzz = $(replays)
 suite_e2e := TIMEOUT=900 $(wildcard tests/e2e/*.sh)
-suite_oracle := JOBS=1 TIMEOUT=1200 $(wildcard tests/oracle/*.sh)
+suite_oracle := TIMEOUT=1800 $(wildcard tests/oracle/*.sh)
 suite_vm := JOBS=1 TIMEOUT=1200 $(wildcard tests/vm/*.sh)
 suite_asan = WHITTLE=$(S)/whittle WORKLOADS=$(B)/workloads TIMEOUT=1800 $(unit:$(B)/%=$(S)/%) \
 	$(suite_golden) $(replays:$(B)/%=$(S)/%) \

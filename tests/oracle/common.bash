@@ -5,10 +5,13 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
-# oracle_build: compiles the helpers into $T.
+# oracle_build: compiles the helpers into $T; and waits until no other test watches the kernel: its
+# recorders are one set for the whole machine, and each would see the other's programs.
 oracle_build()
 {
 	local name
+
+	exec 7>"${TMPDIR:-/tmp}/whittle-oracle.lock" && flock 7 || exit 1
 
 	# shellcheck disable=SC2154 # by t_have
 	t_have cc jq || t_skip_all "$t_missing is not installed"
