@@ -12,8 +12,11 @@ static const struct {
 	{ "engine-failed", "whittle could not follow the workload to its end" },
 	{ "filter-failed",
 	  "no filter could be installed in a process: it was recorded the slow way, in full" },
-	{ "filter-refused",
-	  "the kernel refused a process a filter: it was recorded the slow way, in full" },
+	{ "filter-refused", "the kernel refused a filter to a process without privileges: it was "
+			    "recorded the slow way, "
+			    "in full (setpriv --no-new-privs whittle record ... is fast, where no "
+			    "set-id program has to "
+			    "gain any)" },
 	{ "foreign-abi",
 	  "a process made calls of another ABI, which no filter lets run: it was recorded the slow "
 	  "way, in full" },

@@ -350,7 +350,8 @@ static void on_fork(struct observer *observer, const struct event *event)
 		thread_get(observer, event->child, tgid, creator ? creator->program : NULL);
 	if (!event->thread && creator) { /* shells that run commands are not quiet */
 		creator->quiet = creator->quiet_searches = 0;
-		creator->program->starts_others = true;
+		habits_of(creator)->starts_others = true;
+		child->process->origin = FORKED;
 		child->process->settled = creator->settled;
 		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
@@ -408,6 +409,7 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 static void renew_process(struct process *process, const struct event *event)
 {
 	quiet_note_program(process);
+	process->origin = EXECUTED;
 	process->results = process->quiet = process->loading = 0;
 	process->searches = process->quiet_searches = 0;
 	process->loader = exec_loader_base(process->tgid);
@@ -426,6 +428,8 @@ static void on_exec(struct observer *observer, const struct event *event)
 
 	if (observer->stacks)
 		stacks_forget(observer->stacks, event->tgid);
+	if (observer->started)
+		habits_of(thread->process)->starts_others = true;
 	renew_process(thread->process, event);
 	if (!observer->started) {
 		observer->started = true;
@@ -441,7 +445,6 @@ static void on_exec(struct observer *observer, const struct event *event)
 		bool known = thread->creds_known;
 		thread->creds = (struct creds){ .groups = NULL };
 		thread->creds_known = false;
-		old->starts_others = true;
 		thread->process->program = program;
 		exec_done(observer, thread, old->name, known ? &before : NULL);
 		creds_release(&before);
@@ -566,7 +569,7 @@ void observer_watch(struct observer *observer, pid_t tgid, bool watched)
 	}
 	struct process *process = process_get(observer, tgid, tgid, NULL);
 	process->watched = watched;
-	process->program->searched_much |= watched;
+	habits_of(process)->searched_much |= watched;
 }
 
 bool observer_listening(const struct observer *observer)

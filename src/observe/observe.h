@@ -181,6 +181,16 @@ extern const struct syscall_desc syscall_descs[];
 extern const size_t syscall_desc_count;
 const struct syscall_desc *syscall_desc_find(const char *name);
 
+/* How a process of a program began: a worker is another one than the server that forks it. */
+enum origin { EXECUTED, FORKED, ORIGINS };
+
+/* What processes of one program and origin were seen to do. */
+struct habits {
+	bool met;           /* one that made many calls has ended */
+	bool searched_much; /* one looked at many paths */
+	bool starts_others; /* one made another process, or executed another image */
+};
+
 /* An executable identity; one for each name, so that pointers compare. */
 struct program {
 	char *name; /* evidence text */
@@ -190,10 +200,7 @@ struct program {
 	dev_t device;
 	ino_t inode;
 	struct timespec changed;
-	/* Processes that have run it. */
-	bool met;           /* one that made many calls has ended */
-	bool searched_much; /* one looked at many paths */
-	bool starts_others; /* one made another process, or executed another image */
+	struct habits habits[ORIGINS];
 	UT_hash_handle hh;
 };
 
@@ -209,19 +216,22 @@ struct value_set {
 struct process {
 	pid_t tgid;
 	struct program *program;
+	enum origin origin; /* of its image */
 	unsigned int threads;
-	unsigned int results;        /* of all its calls */
-	unsigned int quiet;          /* free calls since it showed a new one */
-	unsigned int quiet_searches; /* calls of free_is_search() since then */
-	uint64_t loader;             /* where the dynamic loader is, while it is at work; else 0 */
-	unsigned int loading;        /* calls that it made */
-	unsigned int foreign;        /* calls that are not of the native ABI */
-	unsigned int searches;       /* calls of free_is_search() */
-	bool watched;                /* observer_watch(); its children are so too */
-	bool settled;                /* observer_settle(); its children are so too */
-	bool serves;                 /* it listens, or accepts */
-	bool meets;                  /* it looks at other processes in /proc */
-	bool filtered;               /* its image began under a filter that another had taught */
+	unsigned int results;          /* of all its calls */
+	unsigned int quiet;            /* free calls since it showed a new one */
+	unsigned int quiet_searches;   /* calls of free_is_search() since then */
+	const struct known_call *last; /* its last call, */
+	unsigned int alike;            /* and how many more of it came before */
+	uint64_t loader;       /* where the dynamic loader is, while it is at work; else 0 */
+	unsigned int loading;  /* calls that it made */
+	unsigned int foreign;  /* calls that are not of the native ABI */
+	unsigned int searches; /* calls of free_is_search() */
+	bool watched;          /* observer_watch(); its children are so too */
+	bool settled;          /* observer_settle(); its children are so too */
+	bool serves;           /* it listens, or accepts */
+	bool meets;            /* it looks at other processes in /proc */
+	bool filtered;         /* its image began under a filter that another had taught */
 	/* See looked.c. */
 	struct way *ways;         /* directories that can be searched */
 	uint64_t ways_since;      /* observer->changes when they were learned */

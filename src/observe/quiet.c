@@ -12,12 +12,17 @@ enum { SEARCHES_SOME = 8, SEARCHES_ENOUGH = 32, SEARCHES_MANY = 40 };
 /* Enough calls for a filter to be worth its installation. */
 enum { CALLS_MANY = 128 };
 
+struct habits *habits_of(const struct process *process)
+{
+	return &process->program->habits[process->origin];
+}
+
 void quiet_note_program(const struct process *process)
 {
-	struct program *program = process->program;
+	struct habits *habits = habits_of(process);
 
-	program->met |= process->settled || process->results >= CALLS_MANY;
-	program->searched_much |= process->searches >= SEARCHES_ENOUGH;
+	habits->met |= process->settled || process->results >= CALLS_MANY;
+	habits->searched_much |= process->searches >= SEARCHES_ENOUGH;
 }
 
 /*
@@ -36,7 +41,7 @@ bool observer_searches(const struct observer *observer, pid_t tgid)
 		return observer->taught_searches >= SEARCHES_MANY;
 	HASH_FIND_INT(observer->processes, &tgid, process);
 	return process && (process->searches >= SEARCHES_ENOUGH || process->watched ||
-			   process->program->searched_much);
+			   habits_of(process)->searched_much);
 }
 
 /*
@@ -85,14 +90,34 @@ static bool is_loading(struct process *process, const struct thread *thread)
 }
 
 /*
+ * A loop over one call may be no work but a preparation: descriptors are tried, or closed, before a
+ * server begins to serve. All that it starts would be left with a filter for that. (Looks at paths
+ * are not alike: each is at another one.)
+ */
+enum { CALLS_ALIKE = 1024 };
+
+static bool is_alike(const struct process *process)
+{
+	return process->alike && process->alike < CALLS_ALIKE;
+}
+
+static void note_alike(struct process *process, const struct thread *thread)
+{
+	bool same = process->last == thread->known && !free_is_search(thread->known->row);
+
+	process->alike = same ? process->alike + 1 : 0;
+	process->last = thread->known;
+}
+
+/*
  * What an earlier process showed of the same program is a filter for this one, from its first calls
  * on. Not for what starts others (a shell): they would run under a filter of what it does itself.
  */
 static bool is_met_again(const struct process *process)
 {
-	const struct program *program = process->program;
+	const struct habits *habits = habits_of(process);
 
-	return program->met && !program->starts_others;
+	return habits->met && !habits->starts_others;
 }
 
 /* Takes the call in; has its process shown nothing new for a while? */
@@ -107,6 +132,7 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 		note_foreign(observer, thread);
 		return false;
 	}
+	note_alike(process, thread);
 	if (free_is_search(thread->known->row)) {
 		process->searches++;
 		process->quiet_searches++;
@@ -120,8 +146,9 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 	}
 	if (thread->result_mode != RESULT_COMES || process->settled)
 		return false;
-	if (!is_met_again(process) && (is_loading(process, thread) || ++process->quiet < enough ||
-				       may_search_more(observer, process)))
+	if (!is_met_again(process) &&
+	    (is_loading(process, thread) || is_alike(process) || ++process->quiet < enough ||
+	     may_search_more(observer, process)))
 		return false;
 	process->quiet = process->quiet_searches = 0;
 	return true;

@@ -7,7 +7,10 @@
 /* Takes in the call that thread is in, behind its end: OBSERVE_QUIET, OBSERVE_SEARCHES, or 0. */
 unsigned int quiet_advice(struct observer *observer, struct thread *thread, bool ok);
 
-/* A process ends, or its image does: what it showed counts for others of its program. */
+/* Those of its program and origin. */
+struct habits *habits_of(const struct process *process);
+
+/* A process ends, or its image does: what it showed counts for others like it. */
 void quiet_note_program(const struct process *process);
 
 #endif

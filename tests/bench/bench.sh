@@ -5,7 +5,7 @@
 #
 #	ROUNDS=5      each round runs every engine once, so that noise meets all alike; medians count
 #	LOADS=…       some of: getppid futex dd redis nginx pgbench files python gcc git find
-#	ENGINES=…     some of: native floor whittle known exact notify seccomp strace bpf perf
+#	ENGINES=…     some of: native floor whittle nnp known exact notify seccomp strace bpf perf
 #	REPORT=FILE   puts the tables into this Markdown file, between the lines <!-- bench --> and
 #	              <!-- /bench -->; --markdown is REPORT=docs/performance.md
 #
@@ -31,6 +31,7 @@ engines='
 native   native     alone
 floor    floor      a filter that allows everything: less than that no filter costs
 whittle  whittle    whittle record, as it comes: filters are learned
+nnp      no-privs   setpriv --no-new-privs whittle record: filters also for what is not root
 known    known      whittle record --known, of one earlier run
 exact    exact      whittle record --exact: ptrace stops at every call
 notify   notify     whittle record --engine notify
@@ -71,6 +72,7 @@ under()
 	native) exec "$@" ;;
 	floor) exec "$T/load" allow "$@" ;;
 	whittle) exec "$WHITTLE" record -o "$out" --replace -- "$@" ;;
+	nnp) exec setpriv --no-new-privs "$WHITTLE" record -o "$out" --replace -- "$@" ;;
 	learn) exec "$WHITTLE" record -o "$T/known.$load" --replace -- "$@" ;;
 	known) exec "$WHITTLE" record --known "$T/known.$load/evidence.json" -o "$out" --replace -- "$@" ;;
 	exact) exec "$WHITTLE" record --exact -o "$out" --replace -- "$@" ;;

@@ -53,15 +53,22 @@ static struct event make_call(const char *name, const uint64_t args[6])
 }
 
 /* The advice at the result. */
-static unsigned int make(struct observer *observer, const char *name, const uint64_t args[6],
-			 int64_t result)
+static unsigned int make_in(struct observer *observer, pid_t tgid, const char *name,
+			    const uint64_t args[6], int64_t result)
 {
 	struct event event = make_call(name, args);
 
+	event.tid = event.tgid = tgid;
 	observe(observer, &event);
 	event.kind = EVENT_RESULT;
 	event.result = result;
 	return observe(observer, &event);
+}
+
+static unsigned int make(struct observer *observer, const char *name, const uint64_t args[6],
+			 int64_t result)
+{
+	return make_in(observer, getpid(), name, args, result);
 }
 #define ARGUMENTS(...) ((const uint64_t[6]){ __VA_ARGS__ })
 #define ADDRESS        (uint64_t)(uintptr_t)
@@ -287,11 +294,69 @@ static void foreign_calls_are_not_known(void **state)
 
 /* ---- quiet ---- */
 
+/* A loop over one call is no work, until it has gone on for long. */
+static void loops_over_one_call(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+	unsigned int count = 1;
+
+	(void)state;
+	while (!(make(observer, "dup", ARGUMENTS(0), 3) & OBSERVE_QUIET) && count < 2000)
+		count++;
+	assert_int_equal(count, 1024 + 32); /* the first one is new */
+	make(observer, "close", ARGUMENTS(3), 0);
+	for (count = 0; count < 1000; count++)
+		assert_int_equal(make(observer, "dup", ARGUMENTS(0), 3), 0);
+	end(observer);
+}
+
+/* A child that is forked, makes so many calls, and ends or (end false) executes an image. */
+static unsigned int fork_worker(struct observer *observer, pid_t pid, int calls, bool end)
+{
+	struct event event = {
+		.kind = EVENT_FORK, .tid = getpid(), .tgid = getpid(), .child = pid
+	};
+	unsigned int advice = 0;
+
+	observe(observer, &event);
+	for (int i = 0; i < calls; i++)
+		advice |= make_in(observer, pid, i % 2 ? "getppid" : "getpgrp", ARGUMENTS(0), 0);
+	event.kind = end ? EVENT_EXIT : EVENT_EXEC;
+	event.tid = event.tgid = event.old_tid = pid;
+	observe(observer, &event);
+	return advice;
+}
+
+/* What one worker showed is a filter for the next from its first call on, but not for a server. */
+static void workers_are_met_again(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state;
+	assert_int_equal(fork_worker(observer, 4000001, 31, true), 0);
+	assert_int_equal(fork_worker(observer, 4000002, 3, true), 0); /* the first made too few */
+	assert_int_equal(fork_worker(observer, 4000003, 200, true), OBSERVE_QUIET);
+	assert_int_equal(fork_worker(observer, 4000004, 1, true), OBSERVE_QUIET);
+	assert_int_equal(make(observer, "getppid", ARGUMENTS(0), 0), 0);
+	fork_worker(observer, 4000005, 1, false);
+	assert_int_equal(fork_worker(observer, 4000006, 3, true), 0); /* they execute others */
+	end(observer);
+}
+
+/* Never the same call twice. */
+static unsigned int make_another(struct observer *observer)
+{
+	static bool other;
+
+	other = !other;
+	return make(observer, other ? "getppid" : "getpgrp", ARGUMENTS(0), 0);
+}
+
 /* How many calls until the process is quiet; 0: not within 1000. */
 static unsigned int until_quiet(struct observer *observer)
 {
 	for (unsigned int i = 1; i <= 1000; i++)
-		if (make(observer, "getppid", ARGUMENTS(0), 0) & OBSERVE_QUIET)
+		if (make_another(observer) & OBSERVE_QUIET)
 			return i;
 	return 0;
 }
@@ -299,7 +364,7 @@ static unsigned int until_quiet(struct observer *observer)
 static void nearly_quiet(struct observer *observer)
 {
 	for (int i = 0; i < 31; i++)
-		assert_int_equal(make(observer, "getppid", ARGUMENTS(0), 0), 0);
+		assert_int_equal(make_another(observer), 0);
 }
 
 static void quiet(void **state)
@@ -313,7 +378,7 @@ static void quiet(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(until_quiet(observer), 33); /* the first one is new */
+	assert_int_equal(until_quiet(observer), 34); /* the first two are new */
 	assert_int_equal(until_quiet(observer), 32);
 	nearly_quiet(observer);
 	make(observer, "getuid", ARGUMENTS(0), 0); /* new */
@@ -603,6 +668,8 @@ int main(void)
 		cmocka_unit_test(many_values),
 		cmocka_unit_test(foreign_calls_are_not_known),
 		cmocka_unit_test(quiet),
+		cmocka_unit_test(loops_over_one_call),
+		cmocka_unit_test(workers_are_met_again),
 		cmocka_unit_test(looks_are_worth_a_watch),
 		cmocka_unit_test(children_of_the_settled),
 		cmocka_unit_test(results_that_nobody_needs),
