@@ -14,6 +14,8 @@ struct recording {
 	const char *socket;  /* absolute path of whittle's, which gets the listener */
 	const char *version; /* the first line of `RUNTIME --version`: "crun version 1.8.1" */
 	bool wait_killable;  /* the kernel knows SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
+	bool attach;         /* only execve and execveat are to be reported: whittle traces */
+	const char *known;   /* rules of an OCI filter that let calls run, a JSON array; or NULL */
 };
 
 /*
@@ -23,9 +25,9 @@ struct recording {
 
 /*
  * Appends the text of a config.json (config.md of the runtime specification) with another
- * linux.seccomp: a filter that reports every call to the socket, in the form that the runtime
- * takes. Every other byte stays as it is. name is for messages. Text that two readers could take
- * for two configurations is an ERROR_INPUT, as is text that is none.
+ * linux.seccomp: a filter that reports the calls to the socket, in the form that the runtime takes.
+ * Every other byte stays as it is. name is for messages. Text that two readers could take for two
+ * configurations is an ERROR_INPUT, as is text that is none.
  */
 int recording_config(const char *name, const char *text, size_t length,
 		     const struct recording *recording, struct buf *ret_text, struct error *err);

@@ -135,14 +135,24 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 		struct trace **ret_trace, struct error *err);
 
 /*
- * Follows, under the notification engine, whatever notifies a listener that came from elsewhere: a
- * container's runtime installed the filter. Its processes are met as they make calls; the first
- * EVENT_EXEC is the first image of the container's own. Ends when no process uses the filter any
- * more; there is no main process. The listener is taken over, also by a failure; then, and when it
- * or whittle ends before the processes do, these are killed: without whittle their calls would fail
- * with ENOSYS. If whittle died, farewell (or NULL) is written to standard error behind that.
+ * Follows whatever notifies a listener that came from elsewhere: a container's runtime installed
+ * the filter. ENGINE_NOTIFY: it notifies all calls; the processes are met as they make them.
+ * ENGINE_PTRACE: it notifies execve(2) and execveat(2) only; whoever calls one is traced from there
+ * on, and what it starts.
+ *
+ * The first EVENT_FORK is that of the runtime's process, the first EVENT_EXEC is the first image of
+ * the container's own. Ends when none of its processes is left; there is no main process. The
+ * listener is taken over, also by a failure; then, and when it or whittle ends before the processes
+ * do, these are killed: without whittle their calls would fail with ENOSYS. If whittle died,
+ * farewell (or NULL) is written to standard error behind that.
  */
-int trace_adopt(int listener, const char *farewell, struct trace **ret_trace, struct error *err);
+struct adopt_options {
+	enum engine engine;
+	bool filtered;        /* ENGINE_NOTIFY: but the filter lets run unreported what is known */
+	const char *farewell; /* borrowed until trace_free() */
+};
+int trace_adopt(const struct adopt_options *options, int listener, struct trace **ret_trace,
+		struct error *err);
 
 /* Kills what waits for a listener that whittle cannot follow, and closes it; any other is closed.
  */

@@ -135,8 +135,10 @@ enum observe_flag {
 	OBSERVE_STAT = 1 << 3,
 	/* EVENT_ASKED can be had: see observer_searches() */
 	OBSERVE_ASKED = 1 << 5,
-	OBSERVE_EXACT = 1 << 6,  /* every call is looked at, whatever was seen before */
-	OBSERVE_ADOPTED = 1 << 7 /* of trace_adopt(): a runtime comes before the workload */
+	OBSERVE_EXACT = 1 << 6,   /* every call is looked at, whatever was seen before */
+	OBSERVE_ADOPTED = 1 << 7, /* of trace_adopt(): a runtime comes before the workload */
+	/* no result is ever seen: a call that is known without one has nothing more to teach */
+	OBSERVE_RESULTLESS = 1 << 8
 };
 
 /* What an event says to the engine. */

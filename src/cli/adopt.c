@@ -4,8 +4,10 @@
  * the container's root has over it.
  */
 #include <cli/adopt.h>
+#include <cli/briefing.h>
 #include <cli/cli.h>
 #include <cli/handover.h>
+#include <cli/learn.h>
 #include <cli/signals.h>
 
 #include <errno.h>
@@ -41,6 +43,9 @@ struct adopted {
 	bool begun, told_listening, told_end;
 	bool leaving; /* the process called exit_group(2), with: */
 	int status;
+	bool gone; /* the engine saw its end: end_status, as of waitpid(2) */
+	int end_status;
+	bool foreign_told; /* a call of another ABI was, under a filter that holds names */
 };
 
 /* ---- where it looks from ---- */
@@ -111,6 +116,11 @@ static void note_image(struct adopted *adopted, pid_t tgid)
 
 static void note_entry(struct adopted *adopted, const struct event *event)
 {
+	/* A runtime takes names, not numbers: what is known of one ABI is let run in all. */
+	if (adopted->state.known && event->abi != abi_of_machine(NULL) && !adopted->foreign_told) {
+		adopted->foreign_told = true;
+		evidence_add_loss(adopted->to.evidence, adopted->to.run, "known-foreign");
+	}
 	if (event->tgid != adopted->pid || !event->abi ||
 	    (int64_t)event->nr != abi_syscall_number(event->abi, "exit_group"))
 		return;
@@ -138,12 +148,25 @@ static void check_channel(struct adopted *adopted)
 	}
 }
 
+static void note_end(struct adopted *adopted, const struct event *event)
+{
+	if (event->tid != adopted->pid || !adopted->state.attach)
+		return;
+	adopted->gone = true;
+	adopted->end_status = event->status;
+}
+
 static void handle(struct adopted *adopted, const struct event *event)
 {
+	struct learner learner = { adopted->trace, adopted->observer, &adopted->to,
+				   adopted->options->exact };
+
 	if (event->kind == EVENT_ENTRY)
 		note_entry(adopted, event);
+	if (event->kind == EVENT_EXIT)
+		note_end(adopted, event);
 	if (event->kind != EVENT_TICK && event->kind != EVENT_CHILD)
-		observe(adopted->observer, event);
+		learn(&learner, event);
 	if (event->kind == EVENT_EXEC && !adopted->pid)
 		note_image(adopted, event->tgid);
 	if (signals_ticked() || event->kind == EVENT_TICK)
@@ -157,6 +180,10 @@ static bool wait_status(const struct adopted *adopted, int *ret_status)
 {
 	static const struct timespec soon = { .tv_nsec = 20000000 };
 
+	if (adopted->gone)
+		*ret_status = adopted->end_status;
+	if (adopted->gone)
+		return true;
 	for (int i = 0; i < REAP_TRIES && adopted->pidfd >= 0; i++) {
 		int got = pidfd_exit_status(adopted->pidfd, ret_status);
 
@@ -218,7 +245,7 @@ static void begin_run(struct adopted *adopted)
 	adopted->to.run = evidence_begin_run(adopted->to.evidence, adopted->options->run);
 	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
 	run_describe(adopted->options, no_command, run);
-	run->engine = xstrdup("notify");
+	run->engine = xstrdup(adopted->state.attach ? "ptrace" : "notify");
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		run->container[i] = xstrdup(adopted->state.field[i]);
 }
@@ -231,12 +258,47 @@ static void die_with_agent(const struct adopted *adopted)
 		kill(getpid(), SIGKILL);
 }
 
+/* The filter lets calls run that the agent was told of, if it is the one that was asked. */
+static void know(struct adopted *adopted)
+{
+	if (adopted->options->known)
+		known_teach(adopted->options, adopted->observer);
+	else
+		evidence_add_loss(adopted->to.evidence, adopted->to.run, "known-elsewhere");
+}
+
+/* What filters did to the run. */
+static void describe_filters(const struct adopted *adopted)
+{
+	struct evidence_run *run = evidence_run(adopted->to.evidence, adopted->to.run);
+	size_t filters = trace_filters(adopted->trace);
+
+	run->filter_learned = adopted->state.attach && filters > 0;
+	run->filter_known = adopted->state.known;
+	if (adopted->state.known)
+		known_carry(adopted->options, adopted->observer, adopted->to.evidence,
+			    adopted->to.run);
+	if (trace_set_no_new_privs(adopted->trace))
+		evidence_add_limitation(adopted->to.evidence, adopted->to.run, "no-new-privs");
+	if (verbosity() > 1)
+		say("%s: engine: %s, %zu filter(s) installed", adopted->state.label,
+		    adopted->state.attach ? "ptrace" : "notify", filters);
+}
+
 static void begin_observing(struct adopted *adopted, const struct fact_sink *sink)
 {
-	unsigned int stacks = adopted->options->stacks ? OBSERVE_STACKS : 0;
+	const struct record_options *options = adopted->options;
+	bool attach = adopted->state.attach;
 
 	begin_run(adopted);
-	adopted->observer = observer_new(sink, adopted->options->facets | OBSERVE_ADOPTED | stacks);
+	adopted->observer = observer_new(sink, options->facets | OBSERVE_ADOPTED |
+						       (attach ? 0 : OBSERVE_RESULTLESS) |
+						       (options->exact ? OBSERVE_EXACT : 0) |
+						       (options->stacks ? OBSERVE_STACKS : 0));
+	if (attach) /* it begins with its execve(2) */
+		evidence_add_limitation(adopted->to.evidence, adopted->to.run, "runtime-unseen");
+	if (adopted->state.known)
+		know(adopted);
 	die_with_agent(adopted); /* entering a namespace may have cleared it */
 	adopted->begun = true;
 	tell(adopted, ADOPT_STARTED);
@@ -262,6 +324,7 @@ static int follow(struct adopted *adopted, struct error *err)
 		handle(adopted, &event);
 	if (more < 0)
 		evidence_add_loss(adopted->to.evidence, adopted->to.run, "engine-failed");
+	describe_filters(adopted);
 	observer_free(adopted->observer);
 	return more;
 }
@@ -273,7 +336,11 @@ static int record(struct adopted *adopted, int listener, int out, struct error *
 		"failed\n",
 		adopted->state.label);
 
-	if (trace_adopt(listener, farewell, &adopted->trace, err) < 0)
+	const struct adopt_options how = { .engine = adopted->state.attach ? ENGINE_PTRACE
+									   : ENGINE_NOTIFY,
+					   .filtered = adopted->state.known,
+					   .farewell = farewell };
+	if (trace_adopt(&how, listener, &adopted->trace, err) < 0)
 		return -1;
 	die_with_agent(adopted);
 	int result = follow(adopted, err);
@@ -298,7 +365,15 @@ int adopt_run(const struct record_options *options, int connection, int channel,
 
 	signal(SIGPIPE, SIG_IGN);
 	int result = handover_receive(connection, &adopted.state, &listener, &err);
+	if (result == 0 && adopted.state.asks)
+		briefing_answer(options, connection);
 	close(connection);
+	if (result == 0 && adopted.state.asks) {
+		tell(&adopted, ADOPT_NOBODY);
+		auto_close(&listener);
+		container_state_release(&adopted.state);
+		return 0;
+	}
 	if (result < 0 && err.kind == ERROR_NONE) {
 		tell(&adopted, ADOPT_NOBODY);
 		return 0;

@@ -16,7 +16,9 @@ enum {
 	OPTION_EXPECT,
 	OPTION_FACETS,
 	OPTION_NO_STACKS,
-	OPTION_NO_ARGV
+	OPTION_NO_ARGV,
+	OPTION_ENGINE,
+	OPTION_EXACT
 };
 
 static const struct option long_options[] = {
@@ -26,6 +28,8 @@ static const struct option long_options[] = {
 	{ "facets", required_argument, NULL, OPTION_FACETS },
 	{ "no-stacks", no_argument, NULL, OPTION_NO_STACKS },
 	{ "no-argv", no_argument, NULL, OPTION_NO_ARGV },
+	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "exact", no_argument, NULL, OPTION_EXACT },
 	COMMON_OPTIONS,
 };
 
@@ -67,6 +71,15 @@ static int take_option(int option, struct service *service)
 		return 0;
 	case OPTION_NO_ARGV:
 		service->options.argv = false;
+		return 0;
+	case OPTION_EXACT:
+		service->options.exact = true;
+		return 0;
+	case OPTION_ENGINE:
+		if (parse_engine(optarg, &service->options.engine) < 0)
+			return usage_error("agent",
+					   "--engine takes auto, ptrace or notify, not '%s'",
+					   optarg);
 		return 0;
 	default:
 		return 2;

@@ -53,25 +53,6 @@ static const struct option long_options[] = {
 /* A bad option is whittle's own failure: 2 might be the workload's status. */
 #define bad_usage(...) (usage_error("record", __VA_ARGS__), EXIT_WHITTLE)
 
-static int parse_engine(const char *text, enum engine_choice *ret_engine)
-{
-	static const struct {
-		const char *name;
-		enum engine_choice engine;
-	} rows[] = {
-		{ "auto", CHOOSE_AUTO },
-		{ "notify", CHOOSE_NOTIFY },
-		{ "ptrace", CHOOSE_PTRACE },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcmp(rows[i].name, text) == 0) {
-			*ret_engine = rows[i].engine;
-			return 0;
-		}
-	return -1;
-}
-
 /* Options whose argument is kept as it is, and options without one. */
 static const struct {
 	int option;

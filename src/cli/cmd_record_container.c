@@ -1,4 +1,5 @@
 /* whittle record -- ENGINE run ...: the container is recorded, not the engine. */
+#include <cli/briefing.h>
 #include <cli/cli.h>
 #include <cli/containers.h>
 #include <cli/janitor.h>
@@ -8,19 +9,12 @@
 #include <whittle/escape.h>
 
 /* What a recording of a container cannot have; 0, or the exit code of the mistake. */
-static int check_options(const struct record_options *options, const char *engine)
+static int check_options(const struct record_options *options)
 {
-	const char *what = options->engine == CHOOSE_PTRACE ? "--engine ptrace"
-			   : options->exact                 ? "--exact"
-			   : options->known_path            ? "--known"
-							    : NULL;
-
-	if (!what)
+	if (!options->known_path || !briefing_attaches(options))
 		return 0;
-	usage_error("record",
-		    "%s is not for containers: each of their calls is notified (--host records %s "
-		    "itself)",
-		    what, engine);
+	usage_error("record", "--known is for --engine notify if containers are recorded: their "
+			      "runtime installs the filter");
 	return EXIT_WHITTLE;
 }
 
@@ -186,6 +180,11 @@ static int start_or_run(struct work *work, struct error *err)
 	say("recording the container, not %s (--host); a filter that reports its calls takes the "
 	    "place of its seccomp profile",
 	    engine);
+	if (verbosity() > 1)
+		say("engine: %s", briefing_attaches(work->options)
+					  ? "ptrace, as the options want it: results are seen"
+					  : "notify, since the kernel refuses most containers a "
+					    "learned filter, without which ptrace is slower");
 	return record(work, directory, err);
 }
 
@@ -210,22 +209,27 @@ static int dispatch(struct work *work, struct error *err)
 	return start_or_run(work, err);
 }
 
-int containers_record(const struct record_options *options, const struct container_command *command,
+int containers_record(const struct record_options *given, const struct container_command *command,
 		      const char *path, char **argv, struct session_end *end)
 {
-	struct work work = { .options = options,
+	struct record_options options = *given;
+	struct evidence *known = NULL;
+	struct work work = { .options = &options,
 			     .command = command,
 			     .path = path,
 			     .argv = argv,
 			     .evidence = evidence_new(),
 			     .end = end };
 	struct error err = { .kind = ERROR_NONE };
-	int code = check_options(options, command->engine->name);
+	int code = check_options(&options);
+	bool knows = !briefing_attaches(&options);
 
-	if (code == 0 && dispatch(&work, &err) < 0) {
+	if (code == 0 && ((knows && known_load(&options, &known, &err) < 0) ||
+			  (options.known = known, dispatch(&work, &err)) < 0)) {
 		report_error(&err);
 		code = EXIT_WHITTLE;
 	}
+	evidence_free(known);
 	free(work.image);
 	containers_plan_release(&work.plan);
 	evidence_free(work.evidence);

@@ -4,6 +4,7 @@
  * what it starts to clean up: then the name it was called by ("crun") says which runtime it is.
  */
 #include <cli/ask.h>
+#include <cli/briefing.h>
 #include <cli/cli.h>
 #include <cli/runtime.h>
 
@@ -102,8 +103,11 @@ static char *real_runtime(char *const *argv, size_t globals_end, struct error *e
 
 /* ---- the socket ---- */
 
-/* runc waits for ever if nobody listens (1.1.5, where all its calls are reported). */
-static int check_socket(const char *path, struct error *err)
+/*
+ * How the container is to be recorded. runc waits for ever if nobody listens (1.1.5, where all its
+ * calls are reported).
+ */
+static int ask_agent(const char *path, struct briefing *ret_briefing, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -122,7 +126,8 @@ static int check_socket(const char *path, struct error *err)
 				 "`whittle record -- ENGINE run ...`",
 				 path);
 	}
-	return 0;
+	fcntl(fd, F_SETFL, 0);
+	return briefing_ask(fd, ret_briefing, err);
 }
 
 /* ---- the bundle ---- */
@@ -159,6 +164,7 @@ static int record(const struct container_command *command, const char *socket_pa
 {
 	char *const ask[] = { (char *)(uintptr_t)runtime, (char *)"--version", NULL };
 	AUTO_FREE char *version = NULL;
+	struct briefing briefing;
 
 	if (!socket_path) {
 		fail(err, ERROR_INPUT, 0, "no socket to report to is named");
@@ -166,14 +172,17 @@ static int record(const struct container_command *command, const char *socket_pa
 				 "give --whittle-socket PATH or WHITTLE_SOCKET, or use %s itself",
 				 runtime);
 	}
-	if (check_socket(socket_path, err) < 0 || ask_line(ask, version_seconds, &version, err) < 0)
+	if (ask_line(ask, version_seconds, &version, err) < 0 ||
+	    ask_agent(socket_path, &briefing, err) < 0)
 		return -1;
 	struct recording recording = { .socket = socket_path,
 				       .version = version,
-				       .wait_killable = knows_wait_killable() };
-	if (edit(command, &recording, err) < 0)
-		return -1;
-	return runtime_watch(err);
+				       .wait_killable = knows_wait_killable(),
+				       .attach = briefing.attach,
+				       .known = briefing.known };
+	int result = edit(command, &recording, err);
+	briefing_release(&briefing);
+	return result < 0 ? -1 : runtime_watch(err);
 }
 
 /* ---- the program ---- */

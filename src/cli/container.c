@@ -142,9 +142,24 @@ static int set_unseen(struct container_state *state, const char *list, size_t le
 	return 0;
 }
 
+static bool is_word(const char *word, size_t length, const char *other)
+{
+	return length == strlen(other) && strncmp(word, other, length) == 0;
+}
+
+/* What says how the filter is. */
+static bool take_how(struct container_state *state, const char *word, size_t length)
+{
+	state->attach |= is_word(word, length, "engine=ptrace");
+	state->known |= is_word(word, length, "known=1");
+	return is_word(word, length, "engine=ptrace") || is_word(word, length, "known=1");
+}
+
 static int take_word(struct container_state *state, const char *word, size_t length,
 		     struct error *err)
 {
+	if (take_how(state, word, length))
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(metadata_keys); i++) {
 		size_t key = strlen(metadata_keys[i].key);
 
@@ -252,6 +267,9 @@ static int set_label(struct container_state *state, struct error *err)
 
 static int read_state(struct container_state *state, const json_t *root, struct error *err)
 {
+	state->asks = strcmp(get_string(root, "whittle"), "how") == 0;
+	if (state->asks)
+		return 0;
 	/* What whittle was told outranks what annotations say. */
 	if (read_fds(state, root, err) < 0 ||
 	    read_metadata(state, get_string(root, "metadata"), err) < 0 ||

@@ -7,6 +7,8 @@
  * tell whittle more: "whittle:KEY=VALUE;KEY=VALUE...". What begins otherwise is not for whittle.
  *   unseen=NAME,...  calls that the filter lets run unreported, since the runtime refuses to have
  *                    them notified (runc: write); "#" stands for calls without a name in libseccomp
+ *   engine=ptrace    the filter notifies execve and execveat only: whittle traces the processes
+ *   known=1          the filter lets calls run that the asked agent knew (briefing.h)
  *   runtime=NAME     runc, crun
  *   version=TEXT     of the runtime
  *   name=TEXT image=TEXT digest=TEXT   of the container and its image, as the engine calls them
@@ -23,6 +25,9 @@ struct container_state {
 	char *field[CONTAINER_FIELDS]; /* evidence text, never NULL; owned */
 	char *label;     /* of the container: its name, else its id, as a file name; owned */
 	size_t listener; /* which of the descriptors is seccomp's */
+	bool attach;     /* "engine=ptrace" */
+	bool known;      /* "known=1" */
+	bool asks;       /* it is none, but the question of briefing.h: nothing else is set */
 };
 
 /* Is the text whole, as far as it came? Feed it piece by piece to a scan that began as { 0 }. */

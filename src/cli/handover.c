@@ -120,7 +120,7 @@ int handover_receive(int socket, struct container_state *ret_state, int *ret_lis
 	buf_free(&message.text);
 	if (result < 0)
 		return -1;
-	if (*ret_listener < 0) {
+	if (*ret_listener < 0 && !state.asks) {
 		container_state_release(&state);
 		return fail(err, ERROR_INPUT, 0, "no listener came with a container's state");
 	}

@@ -22,6 +22,12 @@ static const struct {
 	  "way, in full" },
 	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
 		      "ring were not seen" },
+	{ "known-elsewhere",
+	  "the container's filter lets calls run unseen that another recording knew: "
+	  "make the container anew" },
+	{ "known-foreign",
+	  "a process of the container made calls of another ABI: calls of it that are known of the "
+	  "native one were not seen (record without --known)" },
 	{ "links-unwatched", "a process went through /proc when its looks at names were no longer "
 			     "looked at: whether it "
 			     "looked at other processes by links there (/proc/PID/fd/N) was not "
@@ -58,6 +64,9 @@ static const struct {
 	  "kernel refuses that while whittle traces it, and what it would have done "
 	  "then is not in the evidence" },
 	{ "recording-failed", "the recording of another container of this run failed" },
+	{ "runtime-unseen",
+	  "of what the container's runtime does in the container only the start of "
+	  "the program was seen: the floors of profiles grant the rest" },
 	{ "served-files",
 	  "the workload serves files itself (FUSE): from then on whittle did not look up the names "
 	  "in its calls, for that would have waited for the workload" },

@@ -1,5 +1,8 @@
 /* Arguments of options that several commands take. */
 #include <cli/cli.h>
+#include <cli/record.h>
+
+#include <string.h>
 
 int parse_seconds(const char *text, double *ret_seconds)
 {
@@ -21,4 +24,23 @@ int parse_status(const char *text, int *ret_status)
 		return -1;
 	*ret_status = (int)status;
 	return 0;
+}
+
+int parse_engine(const char *text, enum engine_choice *ret_engine)
+{
+	static const struct {
+		const char *name;
+		enum engine_choice engine;
+	} rows[] = {
+		{ "auto", CHOOSE_AUTO },
+		{ "notify", CHOOSE_NOTIFY },
+		{ "ptrace", CHOOSE_PTRACE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].name, text) == 0) {
+			*ret_engine = rows[i].engine;
+			return 0;
+		}
+	return -1;
 }

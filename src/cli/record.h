@@ -23,6 +23,9 @@ struct record_options {
 	const struct evidence *known; /* what known_load() gave; borrowed, or NULL */
 };
 
+/* "auto", "ptrace" or "notify"; -1 if it is none of them. */
+int parse_engine(const char *text, enum engine_choice *ret_engine);
+
 /* Where the facts of a run go. */
 struct run_target {
 	struct evidence *evidence;

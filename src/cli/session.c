@@ -1,6 +1,7 @@
 /* One recorded run: events into evidence, signals passed on, a server exercised and stopped. */
 #include <cli/cli.h>
 #include <cli/client.h>
+#include <cli/learn.h>
 #include <cli/record.h>
 #include <cli/signals.h>
 
@@ -127,34 +128,12 @@ static void check_client(struct session *session)
 
 /* ---- the loop ---- */
 
-/* A filter for a process that has gone quiet: it holds what its own program was seen to do. */
-static void install_filter(struct session *session, pid_t tgid)
-{
-	size_t count;
-
-	if (observer_searches(session->observer, tgid))
-		observer_watch(session->observer, tgid, trace_watch(session->trace));
-	struct free_call *calls = observer_free_calls(session->observer, tgid, &count);
-	const char *why = NULL;
-	enum filter_outcome outcome = trace_filter(session->trace, calls, count, &why);
-
-	free_calls_release(calls, count);
-	if (outcome != FILTER_LATER)
-		observer_settle(session->observer, tgid);
-	if (outcome == FILTER_NEVER)
-		evidence_add_limitation(session->to.evidence, session->to.run, why);
-}
-
 static void take(struct session *session, const struct event *event)
 {
-	unsigned int advice = observe(session->observer, event);
+	struct learner learner = { session->trace, session->observer, &session->to,
+				   session->options->exact };
 
-	if (advice & OBSERVE_SKIP_RESULT)
-		trace_skip_result(session->trace);
-	if ((advice & OBSERVE_SEARCHES) && !session->options->exact)
-		trace_prepare_watch(session->trace);
-	if ((advice & OBSERVE_QUIET) && !session->options->exact)
-		install_filter(session, event->tgid);
+	learn(&learner, event);
 }
 
 static void handle(struct session *session, const struct event *event)

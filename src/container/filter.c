@@ -129,8 +129,27 @@ static bool is_unseen(const char *name)
 	return false;
 }
 
+/* Is the call let run, whatever its arguments are? */
+static bool is_known(const json_t *known, const char *name)
+{
+	const json_t *rule, *other;
+	size_t i, j;
+
+	json_array_foreach(known, i, rule)
+	{
+		if (json_object_get(rule, "args"))
+			continue;
+		json_array_foreach(json_object_get(rule, "names"), j, other)
+		{
+			if (strcmp(json_string_value(other), name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Every name that libseccomp knows here, but those. */
-static json_t *all_names(void)
+static json_t *all_names(const json_t *known)
 {
 	const struct abi *native = abi_of_machine(NULL);
 	json_t *array = xchecked(json_array());
@@ -144,7 +163,7 @@ static json_t *all_names(void)
 	for (size_t i = 0; i < names.count; i++) {
 		bool again = i > 0 && strcmp(names.list[i], names.list[i - 1]) == 0;
 
-		if (!again && !is_unseen(names.list[i]))
+		if (!again && !is_unseen(names.list[i]) && !is_known(known, names.list[i]))
 			json_array_append_new(array, string(names.list[i]));
 	}
 	for (size_t i = 0; i < names.count; i++)
@@ -153,11 +172,11 @@ static json_t *all_names(void)
 	return array;
 }
 
-static json_t *report_names(void)
+static json_t *report_names(json_t *names)
 {
 	json_t *rule = xchecked(json_object()), *rules = xchecked(json_array());
 
-	json_object_set_new(rule, "names", all_names());
+	json_object_set_new(rule, "names", names);
 	json_object_set_new(rule, "action", string("SCMP_ACT_NOTIFY"));
 	json_array_append_new(rules, rule);
 	return rules;
@@ -169,6 +188,22 @@ static void add_unseen(struct buf *out)
 		buf_addf(out, "%s%s", i ? "," : ";unseen=", unseen[i]);
 }
 
+/* Which calls are reported; all says whether the runtime takes a filter that reports all. */
+static void add_rules(const struct recording *recording, bool all, json_t *filter)
+{
+	static const char *const starts[] = { "execve", "execveat" };
+	json_t *known = recording->known ? json_loads(recording->known, 0, NULL) : NULL;
+
+	if (recording->attach)
+		json_object_set_new(filter, "syscalls",
+				    report_names(strings(starts, ARRAY_SIZE(starts))));
+	else if (!all)
+		json_object_set_new(filter, "syscalls", report_names(all_names(known)));
+	else if (known)
+		json_object_set(filter, "syscalls", known);
+	json_decref(known);
+}
+
 void recording_filter(const struct recording *recording, struct buf *ret_text)
 {
 	static const char *const flags[] = { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" };
@@ -178,17 +213,21 @@ void recording_filter(const struct recording *recording, struct buf *ret_text)
 
 	buf_adds(&metadata, "whittle:");
 	add_version(recording->version, &metadata);
-	if (!all)
+	if (recording->attach)
+		buf_adds(&metadata, ";engine=ptrace");
+	else if (!all)
 		add_unseen(&metadata);
+	if (recording->known)
+		buf_adds(&metadata, ";known=1");
 	json_object_set_new(filter, "defaultAction",
-			    string(all ? "SCMP_ACT_NOTIFY" : "SCMP_ACT_ALLOW"));
+			    string(all && !recording->attach ? "SCMP_ACT_NOTIFY"
+							     : "SCMP_ACT_ALLOW"));
 	json_object_set_new(filter, "architectures", architectures());
 	if (all && recording->wait_killable)
 		json_object_set_new(filter, "flags", strings(flags, ARRAY_SIZE(flags)));
 	json_object_set_new(filter, "listenerPath", string(recording->socket));
 	json_object_set_new(filter, "listenerMetadata", string(buf_text(&metadata)));
-	if (!all)
-		json_object_set_new(filter, "syscalls", report_names());
+	add_rules(recording, all, filter);
 	AUTO_FREE char *text = xchecked(json_dumps(filter, JSON_COMPACT));
 	buf_adds(ret_text, text);
 	json_decref(filter);

@@ -580,7 +580,8 @@ void observer_know(struct observer *observer, const struct fact *fact, uint64_t 
 	const struct syscall_desc *row = syscall_desc_find(fact->field[SYSCALL_NAME]);
 	if (row && free_is_search(row))
 		observer->taught_searches += count;
-	if (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0)
+	bool unknown = strcmp(result, "unknown") == 0 && (observer->flags & OBSERVE_RESULTLESS);
+	if (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0 && !unknown)
 		return;
 	learned = taught(observer, fact->field[SYSCALL_ABI], fact->field[SYSCALL_NAME]);
 	if (!learned)

@@ -15,6 +15,7 @@ struct tracee {
 	bool joining;  /* it does from the end of the call that it is in */
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
+	bool stops;    /* its next call stops all the same: attach.c */
 	/* See own.c. */
 	bool own_filters;      /* it has seccomp filters of its own */
 	bool strict;           /* it asked for seccomp's strict mode, under whittle's filter */
@@ -41,8 +42,11 @@ struct engine_ops {
 };
 extern const struct engine_ops engine_ptrace, engine_notify;
 
-/* trace_adopt() of the notification engine; release() as after its start(). */
-int notify_adopt(struct trace *trace, int listener, const char *farewell, struct error *err);
+/* trace_adopt() of the engines; release() as after their start(). */
+int notify_adopt(struct trace *trace, const struct adopt_options *options, int listener,
+		 struct error *err);
+int attach_adopt(struct trace *trace, const struct adopt_options *options, int listener,
+		 struct error *err);
 
 #define QUEUE_MAX 8
 
@@ -68,6 +72,7 @@ struct trace {
 	bool own_filters;    /* some process of the workload has seccomp filters of its own */
 	bool no_new_privs;   /* whittle set it in some process of the workload */
 	long outer_filters;  /* of whittle itself, which the workload inherits */
+	long base_filters;   /* of a container's runtime: none of them refuses a call */
 	struct outer *outer; /* asked what these refuse */
 	bool outer_asked;
 	size_t filters; /* installed */
@@ -75,6 +80,7 @@ struct trace {
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	int asked_ready;       /* asked_prepare(), or -1 */
 	struct notify *notify; /* the notification engine's */
+	struct attach *attach; /* of containers that are traced; or NULL */
 };
 
 struct tracee *trace_find(const struct trace *trace, pid_t tid);

@@ -98,7 +98,7 @@ static enum filter_outcome judge(const struct trace *trace, struct tracee *trace
 		*ret_why = "outer-filter";
 		return FILTER_NEVER;
 	}
-	if (count == 0)
+	if (count == trace->base_filters)
 		return FILTER_LATER;
 	if (trace->own_filters) { /* whose it is cannot be told */
 		*ret_why = "own-filter";

@@ -47,12 +47,10 @@ static void answer(struct notify *notify)
 		return;
 	notify->pending = false;
 	/* What whittle added is taken out of the answer: then 0 is what the call returns. */
-	*notify->response = (struct seccomp_notif_resp){
-		.id = notify->request->id,
-		.flags = notify->hide ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE
-	};
-	/* ENOENT: it was killed meanwhile. */
-	ioctl(notify->listener, SECCOMP_IOCTL_NOTIF_SEND, notify->response);
+	if (notify->hide)
+		notification_refuse(&notify->notification, notify->listener, 0);
+	else
+		notification_continue(&notify->notification, notify->listener);
 	if (notify->leaving)
 		thread_end(notify, notify->leaving);
 	notify->leaving = 0;
@@ -60,33 +58,21 @@ static void answer(struct notify *notify)
 
 static bool is_valid(const struct notify *notify)
 {
-	return ioctl(notify->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notify->request->id) == 0;
+	return notification_is_valid(&notify->notification, notify->listener);
 }
 
 /* 1, 0 if it is gone already, -1 with errno. */
 static int receive(struct notify *notify)
 {
-	memset(notify->request, 0, notify->request_size);
-	if (ioctl(notify->listener, SECCOMP_IOCTL_NOTIF_RECV, notify->request) < 0)
-		return errno == ENOENT ? 0 : -1;
-	notify->pending = true;
-	return 1;
+	int got = notification_receive(&notify->notification, notify->listener);
+
+	notify->pending |= got > 0;
+	return got;
 }
 
-static void fill_entry(const struct notify *notify, pid_t tgid, struct event *ret_event)
+static pid_t caller_of(const struct notify *notify)
 {
-	const struct seccomp_data *data = &notify->request->data;
-
-	*ret_event = (struct event){ .kind = EVENT_ENTRY,
-				     .tid = (pid_t)notify->request->pid,
-				     .tgid = tgid,
-				     .audit = data->arch,
-				     .nr = (uint32_t)data->nr,
-				     .ip = data->instruction_pointer,
-				     .result_mode = RESULT_NEVER };
-	ret_event->abi = abi_of_call(data->arch, ret_event->nr);
-	for (size_t i = 0; i < ARRAY_SIZE(ret_event->args); i++)
-		ret_event->args[i] = data->args[i];
+	return (pid_t)notify->notification.request->pid;
 }
 
 /* ---- who it is ---- */
@@ -102,13 +88,21 @@ static void queue_fork(struct trace *trace, pid_t tgid, pid_t tid)
 	trace_queue(trace, &event);
 }
 
-/* Did the call of execve(2) that a thread of the process made succeed? */
-static void check_exec(struct trace *trace, struct process *process, pid_t tid)
+/*
+ * Did the call of execve(2) that a thread of the process made succeed? tid notifies by now; false
+ * if it does no more: what was read of it is worth nothing, for instance if another thread's
+ * execve(2) has just killed it.
+ */
+static bool check_exec(struct trace *trace, struct process *process, pid_t tid)
 {
-	if (proc_image(tid) == process->image) {
+	uint64_t image = proc_image(tid);
+
+	if (!is_valid(trace->notify))
+		return false;
+	if (image == process->image) {
 		if (tid == process->exec_tid)
 			process->exec_tid = 0;
-		return;
+		return true;
 	}
 	struct event event = { .kind = EVENT_EXEC,
 			       .tid = process->tgid,
@@ -118,6 +112,7 @@ static void check_exec(struct trace *trace, struct process *process, pid_t tid)
 	trace_queue(trace, &event);
 	process->exec_tid = 0;
 	process_keep_leader(trace, process);
+	return true;
 }
 
 /* The process of a thread that notifies; NULL if it is gone. Queues what is new of it. */
@@ -130,8 +125,8 @@ static struct process *meet(struct trace *trace, pid_t tid)
 	if (tgid <= 0 || !is_valid(notify))
 		return NULL;
 	struct process *process = process_find(notify, tgid);
-	if (process && process->exec_tid)
-		check_exec(trace, process, tid);
+	if (process && process->exec_tid && !check_exec(trace, process, tid))
+		return NULL;
 	if (!process) {
 		process = process_add(trace, tgid);
 		queue_fork(trace, tgid, tgid);
@@ -223,7 +218,7 @@ static void note_unmet(struct trace *trace)
 static void handle(struct trace *trace)
 {
 	struct notify *notify = trace->notify;
-	pid_t tid = (pid_t)notify->request->pid;
+	pid_t tid = caller_of(notify);
 	struct event entry;
 
 	if (trace->killed) { /* it was not known when the others were */
@@ -237,7 +232,7 @@ static void handle(struct trace *trace)
 		note_unmet(trace);
 		return;
 	}
-	fill_entry(notify, process->tgid, &entry);
+	notification_entry(&notify->notification, process->tgid, &entry);
 	foresee(trace, process, &entry);
 	trace_queue(trace, &entry);
 }
@@ -396,18 +391,8 @@ static int notify_next(struct trace *trace, struct event *ret_event, struct erro
 
 static int allocate(struct notify *notify, const char *farewell, struct error *err)
 {
-	struct seccomp_notif_sizes sizes;
-
-	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
-		fail(err, ERROR_SYSTEM, errno, "cannot use seccomp's notifications");
-		return fail_hint(err, "the notify engine needs Linux 5.9 or newer");
-	}
-	/* A newer kernel's are longer, an older one's shorter than those of the headers. */
-	notify->request_size = sizes.seccomp_notif > sizeof(*notify->request)
-				       ? sizes.seccomp_notif
-				       : sizeof(*notify->request);
-	notify->request = xcalloc(1, notify->request_size);
-	notify->response = xcalloc(1, sizes.seccomp_notif_resp + sizeof(*notify->response));
+	if (notification_init(&notify->notification, err) < 0)
+		return -1;
 	notify->deaths = epoll_create1(EPOLL_CLOEXEC);
 	if (notify->deaths < 0)
 		return fail(err, ERROR_SYSTEM, errno, "cannot watch processes");
@@ -494,7 +479,7 @@ static int run_to_image(struct trace *trace, const struct launch *launch,
 			return -1;
 		if (got == 0)
 			return launcher_failed(trace, launch, plan, err);
-		fill_entry(notify, trace->main_pid, &entry);
+		notification_entry(&notify->notification, trace->main_pid, &entry);
 		if (process->exec_tid && proc_image(trace->main_pid) != process->image)
 			break;
 		process->exec_tid = 0;
@@ -566,39 +551,28 @@ static int notify_start(struct trace *trace, const char *path, char *const argv[
 	return result;
 }
 
-/* Is it what seccomp(2) gives with SECCOMP_FILTER_FLAG_NEW_LISTENER (init_listener())? */
-static int check_listener(int fd, struct error *err)
-{
-	char link[32], target[64];
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t length = readlink(link, target, sizeof(target) - 1);
-	if (length < 0)
-		return fail(err, ERROR_SYSTEM, errno, "cannot look at the listener");
-	target[length] = '\0';
-	if (strcmp(target, "anon_inode:seccomp notify") != 0)
-		return fail(err, ERROR_INPUT, 0, "a descriptor came that is no seccomp listener");
-	return 0;
-}
-
 void trace_refuse(int listener)
 {
 	AUTO_CLOSE int fd = listener;
 	struct error err;
 
-	if (check_listener(fd, &err) == 0)
+	if (notification_check_listener(fd, &err) == 0)
 		guardian_kill(fd);
 }
 
-int notify_adopt(struct trace *trace, int listener, const char *farewell, struct error *err)
+int notify_adopt(struct trace *trace, const struct adopt_options *options, int listener,
+		 struct error *err)
 {
 	AUTO_CLOSE int fd = listener;
 	struct notify *notify = notify_new(trace);
 
 	notify->adopted = true;
-	if (check_listener(fd, err) < 0)
+	notify->filtered = options->filtered;
+	trace->filters = options->filtered;
+	if (notification_check_listener(fd, err) < 0)
 		return -1;
-	if (allocate(notify, farewell, err) < 0 || guardian_start(&notify->guardian, fd, err) < 0) {
+	if (allocate(notify, options->farewell, err) < 0 ||
+	    guardian_start(&notify->guardian, fd, err) < 0) {
 		guardian_kill(fd);
 		return -1;
 	}
@@ -624,8 +598,7 @@ static void notify_release(struct trace *trace)
 	processes_release(trace);
 	auto_close(&notify->listener);
 	auto_close(&notify->deaths);
-	free(notify->request);
-	free(notify->response);
+	notification_release(&notify->notification);
 	free(notify->calls);
 	free(notify);
 	trace->notify = NULL;

@@ -2,9 +2,9 @@
 #ifndef TRACE_NOTIFY_H
 #define TRACE_NOTIFY_H
 
-#include <linux/seccomp.h>
 #include <trace/engine.h>
 #include <trace/guardian.h>
+#include <trace/notification.h>
 #include <trace/witness.h>
 
 struct process {
@@ -19,9 +19,7 @@ struct process {
 
 struct notify {
 	int listener;
-	struct seccomp_notif *request; /* request_size bytes */
-	struct seccomp_notif_resp *response;
-	size_t request_size;
+	struct notification notification;
 	pid_t leaving;         /* the thread of the request, if its call ends it */
 	bool pending;          /* the request waits for its answer */
 	bool hide;             /* the pending call is not made, and returns 0 */

@@ -175,7 +175,8 @@ bool own_entry(struct trace *trace, struct tracee *tracee)
 		enforce_strict(numbers, tracee);
 	if (asks_for_strict(numbers, call)) {
 		/* A filter is in the way only if it is whittle's: see own_result(). */
-		if (!tracee->own_filters && (tracee->filtered || tracee->joining)) {
+		if (!tracee->own_filters && !trace->base_filters &&
+		    (tracee->filtered || tracee->joining)) {
 			registers_skip_call(tracee->tid, 0);
 			tracee->strict = tracee->own_filters = trace->own_filters = true;
 		}
@@ -183,6 +184,12 @@ bool own_entry(struct trace *trace, struct tracee *tracee)
 	}
 	if (installs_filter(numbers, call) && lacks_no_new_privs(tracee))
 		registers_skip_call(tracee->tid, -EACCES);
+	if (trace->base_filters && is_call(numbers, call, SECCOMP) &&
+	    installs_filter(numbers, call) && call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		trace_queue(trace, &(struct event){ .kind = EVENT_LIMITATION,
+						    .tid = tracee->tid,
+						    .tgid = tracee->tgid,
+						    .what = "own-listener" });
 	return follow_clone(trace, numbers, tracee) || is_call(numbers, call, PRCTL) ||
 	       is_call(numbers, call, SECCOMP);
 }
@@ -223,7 +230,8 @@ static void prctl_result(struct trace *trace, struct tracee *tracee, int64_t *re
 
 	switch ((int)call->args[0]) {
 	case PR_GET_SECCOMP:
-		if (*result == SECCOMP_MODE_FILTER && tracee->filtered && !tracee->own_filters)
+		if (*result == SECCOMP_MODE_FILTER && tracee->filtered && !tracee->own_filters &&
+		    !trace->base_filters)
 			replace_result(tracee, result, SECCOMP_MODE_DISABLED);
 		break;
 	case PR_GET_NO_NEW_PRIVS:

@@ -1,5 +1,5 @@
 /* ptrace stops -> events (ptrace(2), "Stopped states"; PTRACE_SEIZE semantics throughout). */
-#include <trace/engine.h>
+#include <trace/attach.h>
 #include <trace/filtered.h>
 #include <trace/launch.h>
 #include <trace/outer.h>
@@ -52,6 +52,7 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 {
 	tracee->call = *call;
 	tracee->in_call = true;
+	tracee->stops = false;
 	if (trace->started && own_entry(trace, tracee))
 		mode = RESULT_COMES;
 	tracee->call.result_mode = mode;
@@ -195,6 +196,7 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 		tracee->hh = hh;
 		trace_remove(trace, old);
 	}
+	trace->started = true;
 	filtered_call_ended(tracee);
 	trace_keep_watch(trace, tracee);
 	tracee->vforked = false;
@@ -298,6 +300,8 @@ static int handle_end(struct trace *trace, pid_t tid, int status, struct event *
 /* Turns one wait status into the event it stands for; 1, or 0 if there is none to tell. */
 static int handle(struct trace *trace, pid_t tid, int status, struct event *ret_event)
 {
+	if (trace->attach && tid == trace->attach->door)
+		return attach_take(trace, status, ret_event);
 	if (WIFEXITED(status) || WIFSIGNALED(status))
 		return handle_end(trace, tid, status, ret_event);
 	if (!WIFSTOPPED(status))
@@ -310,6 +314,9 @@ static int handle(struct trace *trace, pid_t tid, int status, struct event *ret_
 		trace->current = 0; /* an untraced child of whittle that stopped */
 		return 0;
 	}
+	if (!tracee &&
+	    status >> 16 == PTRACE_EVENT_EXEC) /* by a thread whose leader is no tracee */
+		tracee = trace_add(trace, tid, tid);
 	if (!tracee)
 		return handle_new(trace, tid, ret_event);
 	return handle_stop(trace, tracee, status, ret_event);
@@ -328,7 +335,8 @@ static void resume(struct trace *trace)
 		const struct tracee *tracee = trace_find(trace, trace->current);
 
 		/* Filters of its own may refuse calls before whittle's reports them. */
-		if (tracee && tracee->filtered && !tracee->in_call && !tracee->own_filters)
+		if (tracee && tracee->filtered && !tracee->in_call && !tracee->own_filters &&
+		    !tracee->stops)
 			request = PTRACE_CONT;
 	}
 	ptrace(request, trace->current, 0, trace->current_signal);
@@ -364,12 +372,18 @@ static int collect(struct trace *trace)
 	return 1;
 }
 
-static int ptrace_next(struct trace *trace, struct event *ret_event, struct error *err)
+/* Is there anything to wait for? */
+static bool has_tracees(const struct trace *trace)
+{
+	return trace->tracees || (trace->attach && !trace->attach->met && trace->attach->door);
+}
+
+int ptrace_next(struct trace *trace, struct event *ret_event, struct error *err)
 {
 	for (;;) {
 		resume(trace);
 		if (trace->report_head == trace->report_count) {
-			if (!trace->tracees)
+			if (!has_tracees(trace))
 				return 0;
 			int more = collect(trace);
 			if (more == 0)
@@ -390,7 +404,7 @@ static int ptrace_next(struct trace *trace, struct event *ret_event, struct erro
 
 /* ---- start and end ---- */
 
-static void hint_about_ptrace(struct error *err)
+void ptrace_explain(struct error *err)
 {
 	AUTO_FREE char *yama = file_read_line("/proc/sys/kernel/yama/ptrace_scope");
 
@@ -411,16 +425,22 @@ static void hint_about_ptrace(struct error *err)
 			  "SYS_PTRACE)");
 }
 
-static int seize(pid_t pid, struct error *err)
+int ptrace_seize_thread(pid_t tid)
 {
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP |
 		       PTRACE_O_EXITKILL;
+
+	return ptrace(PTRACE_SEIZE, tid, 0, options) < 0 ? -1 : 0;
+}
+
+static int seize(pid_t pid, struct error *err)
+{
 	int status;
 
-	if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
+	if (ptrace_seize_thread(pid) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
 		fail(err, ERROR_SYSTEM, errno, "cannot trace the workload");
-		hint_about_ptrace(err);
+		ptrace_explain(err);
 		return -1;
 	}
 	while (waitpid(pid, &status, __WALL) < 0)
@@ -462,9 +482,7 @@ static int run_to_exec(struct trace *trace, const struct launch *launch,
 			return launch_failure(launch, plan, err);
 		if (event.kind != EVENT_EXEC)
 			continue;
-		struct tracee *tracee = trace_find(trace, pid);
-		trace->started = true;
-		trace_queue(trace, &tracee->call);
+		trace_queue(trace, &trace_find(trace, pid)->call);
 		trace_queue(trace, &event);
 		return 0;
 	}
@@ -519,7 +537,7 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
  * Not tid by tid: a leader is reported only after its threads were (wait_consider_task(),
  * delay_group_leader()).
  */
-static void ptrace_release(struct trace *trace)
+void ptrace_release(struct trace *trace)
 {
 	int status;
 

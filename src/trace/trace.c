@@ -1,6 +1,6 @@
 /* The life of a recorded workload: its engine, its tracees, the end. */
 #include <trace/asked.h>
-#include <trace/engine.h>
+#include <trace/attach.h>
 #include <trace/filtered.h>
 #include <trace/outer.h>
 
@@ -99,11 +99,15 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 	return 0;
 }
 
-int trace_adopt(int listener, const char *farewell, struct trace **ret_trace, struct error *err)
+int trace_adopt(const struct adopt_options *options, int listener, struct trace **ret_trace,
+		struct error *err)
 {
-	struct trace *trace = new_trace(&engine_notify);
+	bool attach = options->engine == ENGINE_PTRACE;
+	struct trace *trace = new_trace(attach ? &engine_attach : &engine_notify);
+	int result = attach ? attach_adopt(trace, options, listener, err)
+			    : notify_adopt(trace, options, listener, err);
 
-	if (notify_adopt(trace, listener, farewell, err) < 0) {
+	if (result < 0) {
 		trace_free(trace);
 		return -1;
 	}

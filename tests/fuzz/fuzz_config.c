@@ -49,7 +49,9 @@ static void take_old(json_t *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct recording recording = { "/s", "crun version 1.8.1", true };
+	const struct recording recording = { .socket = "/s",
+					     .version = "crun version 1.8.1",
+					     .wait_killable = true };
 	AUTO_BUF struct buf edited = BUF_INIT;
 	struct error err = { .kind = ERROR_NONE };
 
