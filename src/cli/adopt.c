@@ -261,6 +261,7 @@ static void die_with_agent(const struct adopted *adopted)
 /* The filter lets calls run that the agent was told of, if it is the one that was asked. */
 static void know(struct adopted *adopted)
 {
+	evidence_add_limitation(adopted->to.evidence, adopted->to.run, "known-by-name");
 	if (adopted->options->known)
 		known_teach(adopted->options, adopted->observer);
 	else

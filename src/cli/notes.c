@@ -22,6 +22,9 @@ static const struct {
 	  "way, in full" },
 	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
 		      "ring were not seen" },
+	{ "known-by-name",
+	  "runtimes take names of calls, not numbers: what is known of the native ABI runs "
+	  "unseen in every ABI (a process that shows another one is a loss)" },
 	{ "known-elsewhere",
 	  "the container's filter lets calls run unseen that another recording knew: "
 	  "make the container anew" },
