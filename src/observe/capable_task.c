@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf_common.h>
 #include <linux/ioprio.h>
 #include <sched.h>
 #include <signal.h>
@@ -310,18 +311,34 @@ void rule_capset(struct needs *needs)
 }
 
 /* seccomp_prepare_filter(), landlock_restrict_self(2): without no_new_privs. */
-static void need_filter(struct needs *needs)
+static void need_no_new_privs(struct needs *needs)
 {
 	if (proc_number(needs->call->tid, "NoNewPrivs") == 0)
 		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), "without no_new_privs");
+}
+
+/*
+ * seccomp_prepare_user_filter() reads the program before it asks: libseccomp finds out what the
+ * kernel knows by giving none, before it sets no_new_privs.
+ */
+static void need_filter(struct needs *needs, uint64_t program)
+{
+	uint64_t words[2]; /* struct sock_fprog */
+
+	if (!call_words(needs->call, program, words, ARRAY_SIZE(words)))
+		return;
+	if ((uint16_t)words[0] > 0 && (uint16_t)words[0] <= BPF_MAXINSNS)
+		need_no_new_privs(needs);
 }
 
 void rule_filter(struct needs *needs)
 {
 	const struct call *call = needs->call;
 
-	if (strcmp(call->name, "seccomp") != 0 || call_u32(call, 0) == 1 /* SET_MODE_FILTER */)
-		need_filter(needs);
+	if (strcmp(call->name, "seccomp") != 0)
+		need_no_new_privs(needs);
+	else if (call_u32(call, 0) == 1 /* SET_MODE_FILTER */)
+		need_filter(needs, call->args[2]);
 }
 
 /*
@@ -360,7 +377,7 @@ void rule_prctl(struct needs *needs)
 		return;
 	case PR_SET_SECCOMP:
 		if (call->args[1] == 2) /* SECCOMP_MODE_FILTER */
-			need_filter(needs);
+			need_filter(needs, call->args[2]);
 		return;
 	default:
 		return;
