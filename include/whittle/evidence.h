@@ -103,6 +103,10 @@ void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact
 void evidence_add_loss(struct evidence *evidence, size_t run, const char *kind);
 void evidence_add_limitation(struct evidence *evidence, size_t run, const char *kind);
 
+/* How many of the facts that were added were new to their run: grows while there is more to learn.
+ */
+uint64_t evidence_news(const struct evidence *evidence);
+
 /*
  * Marks a fact of an earlier run as carried into this one, unless this one showed it; and the run
  * as one under a filter that was known before.

@@ -6,6 +6,7 @@
 #include <cli/adopt.h>
 #include <cli/briefing.h>
 #include <cli/cli.h>
+#include <cli/client.h>
 #include <cli/handover.h>
 #include <cli/learn.h>
 #include <cli/signals.h>
@@ -41,6 +42,7 @@ struct adopted {
 	int pidfd;   /* of it, or -1 */
 	pid_t agent;
 	bool begun, told_listening, told_end;
+	struct settling settling;
 	bool leaving; /* the process called exit_group(2), with: */
 	int status;
 	bool gone; /* the engine saw its end: end_status, as of waitpid(2) */
@@ -133,7 +135,8 @@ static void check_channel(struct adopted *adopted)
 {
 	char byte;
 
-	if (!adopted->told_listening && observer_listening(adopted->observer)) {
+	if (!adopted->told_listening && observer_listening(adopted->observer) &&
+	    settled(&adopted->settling, evidence_news(adopted->to.evidence))) {
 		adopted->told_listening = true;
 		tell(adopted, ADOPT_LISTENING);
 	}

@@ -9,6 +9,12 @@
 #include <sys/wait.h>
 
 static const double ready_every = 0.2;
+static const double look_every = 0.05; /* seconds between looks whether a server has settled */
+static const double settle_max = 5.0;  /* then it counts as settled */
+
+enum {
+	QUIET_LOOKS = 5, /* looks, not seconds: whittle may have been kept from running itself */
+};
 
 int exit_code_of(int status)
 {
@@ -40,6 +46,20 @@ static void start_exercise(struct client *client)
 		client->status = EXIT_WHITTLE << 8;
 		warn("cannot start the exercise: %s", strerror(errno));
 	}
+}
+
+bool settled(struct settling *settling, uint64_t news)
+{
+	double now = monotonic_now();
+
+	if (settling->begun == 0)
+		*settling = (struct settling){ .begun = now, .looked = now, .news = news };
+	if (now - settling->looked >= look_every) {
+		settling->quiet = news == settling->news ? settling->quiet + 1 : 0;
+		settling->news = news;
+		settling->looked = now;
+	}
+	return settling->quiet >= QUIET_LOOKS || now - settling->begun >= settle_max;
 }
 
 void client_check(struct client *client, bool listening)

@@ -15,10 +15,24 @@ struct client {
 	int status; /* as waitpid(2) gives it */
 };
 
+/* Has a server that listens settled? All 0 at first. */
+struct settling {
+	double begun, looked; /* 0: not yet */
+	uint64_t news;
+	int quiet; /* looks in a row that showed nothing new */
+};
+
 /* The exit status that tells of a wait status: 128 + N for a signal. */
 int exit_code_of(int status);
 
-/* Starts what is due; listening says whether the server does. */
+/*
+ * To be asked again and again from when the workload listens: many servers open a second port, or
+ * have more to read, behind the first. True once it has shown nothing new for a while, by
+ * evidence_news(); or after some seconds in any case.
+ */
+bool settled(struct settling *settling, uint64_t news);
+
+/* Starts what is due; listening says whether the server does, and has settled. */
 void client_check(struct client *client, bool listening);
 /* A child ended, whoever's. */
 void client_child(struct client *client, pid_t pid, int status);

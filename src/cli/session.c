@@ -33,6 +33,7 @@ struct session {
 	int seen_signal;
 	double seen;
 	struct client client;
+	struct settling settling;
 };
 
 /* ---- ending the workload ---- */
@@ -121,7 +122,10 @@ static void note_signal(struct session *session, const struct event *event)
 
 static void check_client(struct session *session)
 {
-	client_check(&session->client, observer_listening(session->observer));
+	bool listening = observer_listening(session->observer) &&
+			 settled(&session->settling, evidence_news(session->to.evidence));
+
+	client_check(&session->client, listening);
 	if (session->client.ended)
 		ask_to_stop(session, SIGTERM);
 }

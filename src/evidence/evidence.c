@@ -243,7 +243,14 @@ static void add_count(struct evidence *evidence, size_t run, const struct fact *
 	if (!record)
 		record = table_insert(evidence, fact->kind, evidence->key.data,
 				      evidence->key.length);
+	if (record->fact.counts[run] == 0)
+		evidence->news++;
 	record->fact.counts[run] = count_add(record->fact.counts[run], count);
+}
+
+uint64_t evidence_news(const struct evidence *evidence)
+{
+	return evidence->news;
 }
 
 void evidence_add(struct evidence *evidence, size_t run, const struct fact *fact)

@@ -39,6 +39,7 @@ struct evidence {
 	size_t run_size;
 	struct record *facts[FACT_KINDS];
 	size_t paths_max; /* distinct facts of paths that are kept */
+	uint64_t news;    /* see evidence_news() */
 	struct buf key;   /* of the fact at hand */
 };
 

@@ -133,6 +133,13 @@ if t_have python3; then
 		"$(status --exercise true -- true) $(outcome)" \
 		'1 "outcome": {"exited": 0}, "expected": false'
 	rm -f port
+	mkdir -p read
+	t_is '--exercise: the client waits for a server that still begins behind its first port' \
+		"$(status --exercise 'test -s port' -- python3 -c 'import socket
+first = socket.create_server(("127.0.0.1", 0))
+for i in range(3000): open(f"read/{i}", "w").close()
+'"$server")" 0
+	rm -rf read port
 	t_is '--ready: the client waits for it' \
 		"$(status --ready 'test -s port' --exercise 'test -s port && exit 8' -- python3 -c "$server")" 8
 else
