@@ -103,3 +103,25 @@ int registers_restore_argument(pid_t tid, uint64_t old)
 	(void)old;
 	return 0;
 }
+
+int registers_set_last_argument(pid_t tid, uint64_t value, uint64_t *ret_old)
+{
+	struct user_regs_struct regs;
+
+	if (registers_get(tid, &regs) < 0)
+		return -1;
+	*ret_old = regs.regs[5];
+	regs.regs[5] = value;
+	return registers_set(tid, &regs);
+}
+
+int64_t registers_call(const struct user_regs_struct *regs)
+{
+	return (int64_t)regs->regs[8];
+}
+
+bool registers_can_restart(void)
+{
+	return false; /* do_signal() in arch/arm64/kernel/signal.c has looked at the result before
+		       */
+}

@@ -91,3 +91,24 @@ int registers_restore_argument(pid_t tid, uint64_t old)
 
 	return registers_set_argument(tid, old, &ignored);
 }
+
+int registers_set_last_argument(pid_t tid, uint64_t value, uint64_t *ret_old)
+{
+	struct user_regs_struct regs;
+
+	if (registers_get(tid, &regs) < 0)
+		return -1;
+	*ret_old = regs.r9;
+	regs.r9 = value;
+	return registers_set(tid, &regs);
+}
+
+int64_t registers_call(const struct user_regs_struct *regs)
+{
+	return (int64_t)regs->orig_rax;
+}
+
+bool registers_can_restart(void)
+{
+	return true; /* handle_signal() in arch/x86/kernel/signal.c */
+}

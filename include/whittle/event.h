@@ -188,6 +188,10 @@ bool trace_watch(struct trace *trace);
 void trace_prepare_watch(struct trace *trace);
 bool trace_can_watch(void);
 
+/* How often the workload was stopped, and how often it notified without a stop. */
+size_t trace_stops(const struct trace *trace);
+size_t trace_notifications(const struct trace *trace);
+
 /* How many filters were installed, the one of trace_options.known among them. */
 size_t trace_filters(const struct trace *trace);
 

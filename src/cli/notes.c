@@ -17,6 +17,9 @@ static const struct {
 			    "in full (setpriv --no-new-privs whittle record ... is fast, where no "
 			    "set-id program has to "
 			    "gain any)" },
+	{ "foretold",
+	  "opens for reading were not followed to their end: what was there and could be read "
+	  "counts as opened (--exact follows all)" },
 	{ "foreign-abi",
 	  "a process made calls of another ABI, which no filter lets run: it was recorded the slow "
 	  "way, in full" },
@@ -107,11 +110,18 @@ static const char *text_of(const char *kind)
 	return kind;
 }
 
+/* Said with -v only: it is so in most runs. */
+static bool is_detail(const char *kind)
+{
+	return strcmp(kind, "foretold") == 0;
+}
+
 static void say_list(const char *word, const struct evidence_note *notes, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		say("%s: %s (%s, %llu times)", word, text_of(notes[i].kind), notes[i].kind,
-		    (unsigned long long)notes[i].count);
+		if (!is_detail(notes[i].kind) || verbosity() > 1)
+			say("%s: %s (%s, %llu times)", word, text_of(notes[i].kind), notes[i].kind,
+			    (unsigned long long)notes[i].count);
 }
 
 void notes_say(const struct evidence_run *run)

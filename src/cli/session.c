@@ -215,8 +215,9 @@ static void describe_filters(struct session *session, struct session_end *end)
 	if (trace_set_no_new_privs(session->trace))
 		evidence_add_limitation(session->to.evidence, session->to.run, "no-new-privs");
 	if (verbosity() > 1)
-		say("engine: %s, %zu filter(s) installed",
-		    end->engine == ENGINE_NOTIFY ? "notify" : "ptrace", filters);
+		say("engine: %s, %zu filter(s) installed, %zu stops, %zu notifications",
+		    end->engine == ENGINE_NOTIFY ? "notify" : "ptrace", filters,
+		    trace_stops(session->trace), trace_notifications(session->trace));
 }
 
 int session_run(const struct record_options *options, const char *path, char **argv,

@@ -90,7 +90,12 @@ bool signals_ticked(void)
 
 void signals_release(void)
 {
+	sigset_t set;
+
 	timer_delete(timer);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD); /* which an engine may block */
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(caught); i++) {
 		struct sigaction old;
 

@@ -50,6 +50,7 @@ struct known_call *call_of_number(struct observer *observer, const struct abi *a
 	if (fresh->row && abi == observer->native)
 		fresh->keys = call_keys_new(observer, fresh->row);
 	fresh->name = buf_steal(&name);
+	observer->landlocked |= strcmp(fresh->name, "landlock_restrict_self") == 0;
 	HASH_ADD(hh, observer->calls, key, sizeof(key), fresh);
 	return fresh;
 }

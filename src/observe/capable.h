@@ -43,6 +43,10 @@ struct capable_need {
 	char *object;    /* evidence text for the reader: "0.0.0.0:80", a path; owned */
 };
 
+/* By the ids of who calls alone, may the first path's directories be searched, its object read? */
+bool capable_may_search(const struct call *call);
+bool capable_may_read(const struct call *call);
+
 /*
  * Fills needs with what the kernel would refuse without, whether or not the thread holds it;
  * returns how many. A need that the thread does not hold is "wanted" if the call is then refused.

@@ -198,6 +198,41 @@ bool dac_denies(const struct needs *needs, const struct path *path, enum path_pa
 	return inquiry.found.denied;
 }
 
+/* Is it granted, as far as can be told without a second walk or by one? */
+static bool is_granted(struct inquiry *inquiry, const struct path_node *node,
+		       const struct path *path)
+{
+	if (!settle(inquiry, node, &inquiry->found) &&
+	    (!inquire(inquiry, path) || !settle(inquiry, node, &inquiry->found)))
+		return false;
+	return !inquiry->found.denied;
+}
+
+bool capable_may_search(const struct call *call)
+{
+	const struct path *path = &call->paths[0];
+
+	for (size_t i = 0; i < path->searched_count; i++) {
+		struct inquiry inquiry = { .call = call,
+					   .as = identity_of(call),
+					   .part = PATH_SEARCHED,
+					   .mask = MAY_EXEC };
+
+		if (!is_granted(&inquiry, &path->searched[i], path))
+			return false;
+	}
+	return true;
+}
+
+bool capable_may_read(const struct call *call)
+{
+	struct inquiry inquiry = {
+		.call = call, .as = identity_of(call), .part = PATH_OBJECT, .mask = MAY_READ
+	};
+
+	return is_granted(&inquiry, &call->paths[0].object, &call->paths[0]);
+}
+
 void need_dac(struct needs *needs, const struct path *path, enum path_part part, unsigned int mask)
 {
 	uint64_t any_of;

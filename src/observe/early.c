@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 /* ---- failures that show before the call ---- */
 
@@ -106,11 +107,23 @@ static bool holds_needs(struct thread *thread)
 	return true;
 }
 
+enum { MEMORY_DEVICES = 1 }; /* MEM_MAJOR, include/uapi/linux/major.h: null, zero, random */
+
+/* An open of it may wait for somebody, until a signal interrupts it: a result. */
+static bool may_wait(const struct path *path)
+{
+	mode_t mode = path->object.mode;
+
+	return !path->error && !S_ISREG(mode) && !S_ISDIR(mode) &&
+	       !(S_ISCHR(mode) && major(path->special) == MEMORY_DEVICES);
+}
+
 /* What becomes of an open is known by its name only if nothing is made or emptied. */
 static bool can_tell_open(const struct thread *thread)
 {
-	return thread->operand_count && thread->operands[0].walk == 0 &&
-	       !(thread->value & (O_CREAT | O_TRUNC)) && (thread->value & O_TMPFILE) != O_TMPFILE;
+	return !may_wait(&thread->paths[0]) && thread->operand_count &&
+	       thread->operands[0].walk == 0 && !(thread->value & (O_CREAT | O_TRUNC)) &&
+	       (thread->value & O_TMPFILE) != O_TMPFILE;
 }
 
 /* Would the call give no new fact if it ended so? */

@@ -52,7 +52,7 @@ static const unsigned int topic_lessons[TOPICS] = {
 };
 
 /* Calls that the engine or the observer has to see, of topics that say nothing about it. */
-static const char *const always[] = { "io_uring_setup", "seccomp" };
+static const char *const always[] = { "io_uring_setup", "landlock_restrict_self", "seccomp" };
 
 /*
  * Calls that ask for no capability but those of searching the directories on the way, and for what

@@ -1,5 +1,6 @@
 /* Events -> facts: the state of threads and processes, and what each call leaves behind. */
 #include <observe/early.h>
+#include <observe/foretold.h>
 #include <observe/known.h>
 #include <observe/permission.h>
 #include <observe/quiet.h>
@@ -102,6 +103,8 @@ static void thread_remove(struct observer *observer, struct thread *thread)
 	struct process *process = thread->process;
 
 	looked_end(observer, thread);
+	foretold_settle(observer, thread);
+	buf_free(&thread->missing);
 	call_end(thread);
 	for (size_t i = 0; i < OPERANDS; i++)
 		buf_free(&thread->operands[i].string);
@@ -214,18 +217,33 @@ static void finish_call(struct observer *observer, struct thread *thread,
 	call_end(thread);
 }
 
+/* Ends the call if nobody needs its result, or if that can be foretold. */
+static unsigned int finish_optional(struct observer *observer, struct thread *thread)
+{
+	struct outcome outcome = { .ok = true, .checked = true, .assumed = true };
+	bool is_known = early_is_known(observer, thread, &outcome);
+
+	if (!is_known && !foretold(observer, thread, &outcome))
+		return 0;
+	if (outcome.value == -ENOENT && thread->row->topic == TOPIC_OPEN &&
+	    !foretold_missing(thread))
+		return 0;
+	if (!is_known) {
+		emit_limitation(observer, "foretold");
+		known_learn(observer, thread, outcome.ok);
+	}
+	record_call(observer, thread, outcome.value, NULL);
+	finish_call(observer, thread, &outcome);
+	return OBSERVE_SKIP_RESULT;
+}
+
 /* Ends the call at its entry if its result is not needed, or will not come. */
 static unsigned int finish_early(struct observer *observer, struct thread *thread)
 {
 	struct outcome outcome = { .ok = true, .checked = true, .assumed = true };
 
-	if (thread->result_mode == RESULT_OPTIONAL && thread->row) {
-		if (!early_is_known(observer, thread, &outcome))
-			return 0;
-		record_call(observer, thread, outcome.value, NULL);
-		finish_call(observer, thread, &outcome);
-		return OBSERVE_SKIP_RESULT;
-	}
+	if (thread->result_mode == RESULT_OPTIONAL && thread->row)
+		return finish_optional(observer, thread);
 	/* A new image, or the next call, tells how an execve(2) ended. */
 	if (thread->result_mode != RESULT_NEVER ||
 	    (thread->row && thread->row->topic == TOPIC_EXEC))
@@ -245,6 +263,7 @@ static struct thread *enter_call(struct observer *observer, const struct event *
 	struct thread *thread = thread_get(observer, event->tid, event->tgid, NULL);
 
 	looked_end(observer, thread);
+	foretold_settle(observer, thread);
 	if (thread->in_call) { /* its result was never reported */
 		if (thread->result_mode == RESULT_NEVER)
 			abandon_call(observer, thread);
@@ -418,6 +437,7 @@ static void renew_process(struct process *process, const struct event *event)
 	value_set_release(&process->accepts);
 	looked_forget(process);
 	process->credentials_vary = false;
+	process->confinement = 0;
 }
 
 static void on_exec(struct observer *observer, const struct event *event)
@@ -506,6 +526,14 @@ static bool holds_nothing(void)
 	return nothing;
 }
 
+/* A domain of landlock(7) that whittle has is the workload's too; most let nobody list this. */
+static bool is_landlocked(void)
+{
+	AUTO_CLOSE int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0;
+}
+
 struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 {
 	struct observer *observer = xcalloc(1, sizeof(*observer));
@@ -515,6 +543,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->pids = xcalloc(PIDS_MAX / 8, 1);
 	observer->privileged = has_capability(CAP_SYS_PTRACE);
 	observer->native = abi_of_machine(NULL);
+	observer->landlocked = is_landlocked();
 	observer->capless = !observer->privileged && holds_nothing();
 	observer->permission = permission_new();
 	observer->root_moved = flags & OBSERVE_ADOPTED;
@@ -543,6 +572,7 @@ void observer_free(struct observer *observer)
 	facts_forget(observer);
 	known_forget(observer);
 	temporary_forget(observer);
+	filesystems_forget(observer);
 	HASH_ITER (hh, observer->programs, program, next_program) {
 		HASH_DEL(observer->programs, program);
 		free(program->name);

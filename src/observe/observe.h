@@ -236,6 +236,7 @@ struct process {
 	struct way *ways;         /* directories that can be searched */
 	uint64_t ways_since;      /* observer->changes when they were learned */
 	bool credentials_vary;    /* between its threads, maybe */
+	char confinement;         /* by a security module: 'y' or 'n', 0: not looked at yet */
 	struct value_set accepts; /* descriptors that it accepted connections from */
 	UT_hash_handle hh;
 };
@@ -294,6 +295,10 @@ struct thread {
 	struct buf other;  /* likewise */
 	uint64_t value;    /* likewise */
 	const char *word;  /* likewise; constant */
+	/* See foretold.c. */
+	struct buf missing; /* the name that its last call did not find; empty: none */
+	uint64_t missing_flags;
+	bool missing_follows; /* a symlink */
 	UT_hash_handle hh;
 };
 
@@ -306,6 +311,7 @@ struct seen_fact;
 struct learned;
 struct call_keys;
 struct name_shape;
+struct filesystem;
 
 struct observer {
 	const struct fact_sink *sink;
@@ -355,6 +361,8 @@ struct observer {
 	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
 	struct permission *permission;
+	struct filesystem *filesystems; /* by device */
+	bool landlocked;                /* some process may have a landlock(7) domain */
 	const struct abi *native;
 };
 
@@ -622,6 +630,9 @@ void privilege_enter(const struct observer *observer, struct thread *thread);
 /* Are the rules of the call such that they look at no file? */
 bool privilege_is_plain(const struct thread *thread);
 void privilege_asked(struct observer *observer, const struct event *event); /* EVENT_ASKED */
+/* By the thread's ids alone: may it search every directory on the way, and read what is there? */
+bool privilege_may_search(const struct observer *observer, struct thread *thread);
+bool privilege_may_read(const struct observer *observer, struct thread *thread);
 /* At the result: the facts. */
 void privilege_leave(struct observer *observer, struct thread *thread, int64_t result);
 

@@ -10,15 +10,10 @@ bool privilege_is_plain(const struct thread *thread)
 	return thread->row->topic == TOPIC_NONE && args_index(thread->row, ARG_IOCTL) < 0;
 }
 
-static void judge(const struct observer *observer, struct thread *thread)
+/* What the rules are asked about; thread_creds() are known. */
+static struct call call_of(const struct observer *observer, const struct thread *thread)
 {
-	const struct creds *creds = thread_creds(thread);
-
-	thread->needs_judged = true;
-	if (!creds || (thread->guarded && !privilege_is_plain(thread)))
-		return;
-	operands_walk_all(thread);
-	struct call call = {
+	return (struct call){
 		.tid = thread->tid,
 		.tgid = thread->process->tgid,
 		.abi = thread->abi,
@@ -26,10 +21,35 @@ static void judge(const struct observer *observer, struct thread *thread)
 		.args = thread->args,
 		.paths = thread->paths,
 		.path_count = thread->operand_count,
-		.creds = creds,
+		.creds = &thread->creds,
 		.permission = observer->permission,
 	};
+}
+
+static void judge(const struct observer *observer, struct thread *thread)
+{
+	thread->needs_judged = true;
+	if (!thread_creds(thread) || (thread->guarded && !privilege_is_plain(thread)))
+		return;
+	operands_walk_all(thread);
+	const struct call call = call_of(observer, thread);
 	thread->need_count = capable_needs(&call, thread->needs);
+}
+
+bool privilege_may_search(const struct observer *observer, struct thread *thread)
+{
+	if (!thread_creds(thread))
+		return false;
+	const struct call call = call_of(observer, thread);
+	return capable_may_search(&call);
+}
+
+bool privilege_may_read(const struct observer *observer, struct thread *thread)
+{
+	if (!thread_creds(thread))
+		return false;
+	const struct call call = call_of(observer, thread);
+	return capable_may_search(&call) && capable_may_read(&call);
 }
 
 /*

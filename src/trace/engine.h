@@ -16,6 +16,15 @@ struct tracee {
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
 	bool stops;    /* its next call stops all the same: attach.c */
+	/* See notified.c. */
+	bool notifies; /* looks at names reach whittle by a listener, or would if that were open */
+	bool entered;  /* a stop told of the entry of the call that it is in, not a notification */
+	bool recalled; /* of the latter the result is wanted: it is to make the call anew */
+	bool restarts; /* its last call was interrupted, to be made anew, as a stop has told */
+	bool passed;   /* the call that it is in was made not to notify */
+	bool halting;  /* it has to stop before listeners are closed */
+	uint64_t last_argument; /* of the call that passed: to be put back */
+	pid_t creator;          /* of what was vforked */
 	/* See own.c. */
 	bool own_filters;      /* it has seccomp filters of its own */
 	bool strict;           /* it asked for seccomp's strict mode, under whittle's filter */
@@ -76,6 +85,10 @@ struct trace {
 	struct outer *outer; /* asked what these refuse */
 	bool outer_asked;
 	size_t filters; /* installed */
+	size_t stops, notifications;
+	struct notified *notified; /* NULL: no filter has had a listener yet */
+	pid_t notifier;            /* whose notification waits for its answer, or 0 */
+	bool deaf;                 /* no listener is open: calls that would notify have to pass */
 	struct own *own;
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	int asked_ready;       /* asked_prepare(), or -1 */

@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <trace/notified.h>
 
 /* Each is a rule of its own; a filter of the kernel has at most 4096 instructions (BPF_MAXINSNS).
  */
@@ -69,6 +70,47 @@ static int add_calls(scmp_filter_ctx filter, const struct free_call *calls, size
 	return 0;
 }
 
+static bool is_listed(const struct free_call *calls, size_t count, int nr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (calls[i].nr == (uint64_t)nr)
+			return true;
+	return false;
+}
+
+/* Rules of one call must exclude each other: a wider one would swallow the others. */
+static int add_notified_call(scmp_filter_ctx filter, const struct notified_call *call, int nr,
+			     uint64_t pass)
+{
+	const struct scmp_arg_cmp passes = { NOTIFIED_PASS_INDEX, SCMP_CMP_EQ, pass, 0 };
+	const struct scmp_arg_cmp notifies[] = {
+		{ NOTIFIED_PASS_INDEX, SCMP_CMP_NE, pass, 0 },
+		{ call->index, SCMP_CMP_MASKED_EQ, call->bits, 0 },
+	};
+	int number = seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, nr, 1, &passes);
+
+	if (number < 0)
+		return number;
+	return seccomp_rule_add_exact_array(filter, SCMP_ACT_NOTIFY, nr, call->bits ? 2 : 1,
+					    notifies);
+}
+
+/* pass 0: none. */
+static int add_notified(scmp_filter_ctx filter, const struct free_call *calls, size_t count,
+			uint64_t pass)
+{
+	for (size_t i = 0; i < notified_call_count && pass; i++) {
+		int nr = seccomp_syscall_resolve_name(notified_calls[i].name);
+		int number = 0;
+
+		if (nr >= 0 && !is_listed(calls, count, nr)) /* not every machine has them all */
+			number = add_notified_call(filter, &notified_calls[i], nr, pass);
+		if (number < 0)
+			return number;
+	}
+	return 0;
+}
+
 /* libseccomp writes programs to files only. */
 static int read_program(scmp_filter_ctx filter, struct sock_fprog *ret_program)
 {
@@ -93,7 +135,7 @@ static int read_program(scmp_filter_ctx filter, struct sock_fprog *ret_program)
 }
 
 static int build(scmp_filter_ctx filter, const struct free_call *calls, size_t count,
-		 uint32_t action, struct sock_fprog *ret_program)
+		 uint32_t action, uint64_t pass, struct sock_fprog *ret_program)
 {
 	int number = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, action);
 
@@ -101,21 +143,35 @@ static int build(scmp_filter_ctx filter, const struct free_call *calls, size_t c
 		number = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (number == 0)
 		number = add_calls(filter, calls, count);
+	if (number == 0)
+		number = add_notified(filter, calls, count, pass);
 	return number == 0 ? read_program(filter, ret_program) : number;
 }
 
-int filter_build(const struct free_call *calls, size_t count, uint32_t action,
-		 struct sock_fprog *ret_program, struct error *err)
+static int build_filter(const struct free_call *calls, size_t count, uint32_t action, uint64_t pass,
+			struct sock_fprog *ret_program, struct error *err)
 {
 	scmp_filter_ctx filter = seccomp_init(action);
 
 	if (!filter)
 		return fail(err, ERROR_SYSTEM, 0, "libseccomp refuses the action 0x%x", action);
-	int number = build(filter, calls, count, action, ret_program);
+	int number = build(filter, calls, count, action, pass, ret_program);
 	seccomp_release(filter);
 	if (number < 0)
 		return fail(err, ERROR_SYSTEM, -number, "cannot build a filter");
 	return 0;
+}
+
+int filter_build(const struct free_call *calls, size_t count, uint32_t action,
+		 struct sock_fprog *ret_program, struct error *err)
+{
+	return build_filter(calls, count, action, 0, ret_program, err);
+}
+
+int filter_build_notified(const struct free_call *calls, size_t count, uint64_t pass,
+			  struct sock_fprog *ret_program, struct error *err)
+{
+	return build_filter(calls, count, FILTER_TRACE, pass, ret_program, err);
 }
 
 void filter_release(struct sock_fprog *program)

@@ -17,6 +17,12 @@
  */
 int filter_build(const struct free_call *calls, size_t count, uint32_t action,
 		 struct sock_fprog *ret_program, struct error *err);
+/*
+ * Likewise, but the calls of notified.h notify a listener, unless pass is their sixth argument; all
+ * else that reports is stopped.
+ */
+int filter_build_notified(const struct free_call *calls, size_t count, uint64_t pass,
+			  struct sock_fprog *ret_program, struct error *err);
 void filter_release(struct sock_fprog *program);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <trace/filtered.h>
 #include <trace/inject.h>
+#include <trace/notified.h>
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -47,6 +48,7 @@ static bool process_has_own(const struct trace *trace, pid_t tgid)
 void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
 		      bool thread, bool exact)
 {
+	child->notifies |= creator ? creator->notifies : trace->notified != NULL;
 	if (!creator)
 		return;
 	if (exact) {
@@ -109,20 +111,19 @@ static enum filter_outcome judge(const struct trace *trace, struct tracee *trace
 }
 
 static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
-				  const struct sock_fprog *program)
+				  struct inject_plan *plan)
 {
-	bool no_new_privs = false;
 	int status = 0;
-	enum inject_outcome outcome = inject_filter(trace, tracee->tid, program, false, &status);
+	enum inject_outcome outcome = inject_filter(trace, tracee->tid, plan, &status);
 
 	/* With that capability set-id programs keep their privilege. */
 	if (outcome == INJECT_DENIED && !has_capability(CAP_SYS_PTRACE)) {
-		no_new_privs = true;
-		outcome = inject_filter(trace, tracee->tid, program, true, &status);
+		plan->no_new_privs = true;
+		outcome = inject_filter(trace, tracee->tid, plan, &status);
 	}
 	if (outcome == INJECT_DONE) {
-		mark_process(trace, tracee->tgid, no_new_privs);
-		trace->no_new_privs |= no_new_privs;
+		mark_process(trace, tracee->tgid, plan->no_new_privs);
+		trace->no_new_privs |= plan->no_new_privs;
 		trace->filters++;
 	}
 	if (outcome == INJECT_ABORTED) {
@@ -130,6 +131,22 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 		if (status)
 			trace_report(trace, tracee->tid, status);
 	}
+	return outcome;
+}
+
+/* With a listener if that is possible; pass as of notified_can(), 0: it is not. */
+static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
+				   const struct free_call *calls, size_t count, uint64_t pass)
+{
+	struct inject_plan plan = { .notifies = pass };
+	struct error err;
+	int built = pass ? filter_build_notified(calls, count, pass, &plan.program, &err)
+			 : filter_build(calls, count, FILTER_TRACE, &plan.program, &err);
+
+	if (built < 0)
+		return INJECT_FAILED;
+	enum inject_outcome outcome = inject(trace, tracee, &plan);
+	filter_release(&plan.program);
 	return outcome;
 }
 
@@ -148,8 +165,8 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 		[INJECT_FAILED] = { FILTER_NEVER, "filter-failed" },
 	};
 	struct tracee *tracee = trace_find(trace, trace->current);
-	struct sock_fprog program;
-	struct error err;
+	enum inject_outcome outcome = INJECT_FAILED;
+	uint64_t pass;
 
 	if (!tracee || tracee->vforked || tracee->call.abi != abi_of_machine(NULL))
 		return FILTER_LATER;
@@ -158,12 +175,10 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 	enum filter_outcome verdict = judge(trace, tracee, ret_why);
 	if (verdict != FILTER_LATER)
 		return verdict;
-	if (filter_build(calls, count, FILTER_TRACE, &program, &err) < 0) {
-		*ret_why = "filter-failed";
-		return FILTER_NEVER;
-	}
-	enum inject_outcome outcome = inject(trace, tracee, &program);
-	filter_release(&program);
+	if (notified_can(trace, tracee, &pass))
+		outcome = install(trace, tracee, calls, count, pass);
+	if (outcome == INJECT_FAILED) /* it may have no room for a descriptor */
+		outcome = install(trace, tracee, calls, count, 0);
 	*ret_why = rows[outcome].why;
 	return rows[outcome].outcome;
 }
@@ -173,6 +188,16 @@ size_t trace_filters(const struct trace *trace)
 	return trace->filters;
 }
 
+size_t trace_stops(const struct trace *trace)
+{
+	return trace->stops;
+}
+
+size_t trace_notifications(const struct trace *trace)
+{
+	return trace->notifications;
+}
+
 bool trace_set_no_new_privs(const struct trace *trace)
 {
 	return trace->no_new_privs;
@@ -180,10 +205,9 @@ bool trace_set_no_new_privs(const struct trace *trace)
 
 /* ---- before the image runs ---- */
 
-static int install_own(const struct sock_fprog *program)
+static int install_own(const struct sock_fprog *program, unsigned int flags)
 {
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-			    program);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
 }
 
 int filtered_prepare(void *context)
@@ -192,5 +216,9 @@ int filtered_prepare(void *context)
 
 	if (plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
-	return install_own(&plan->program);
+	int listener =
+		plan->notifying.filter ? install_own(&plan->notifying, notified_flags()) : -1;
+	if (listener >= 0)
+		return close(listener);
+	return install_own(&plan->program, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 }

@@ -16,11 +16,13 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 void filtered_call_ended(struct tracee *tracee);
 
 /*
- * For launch_plan.prepare: installs the program in the calling process, with no_new_privs if it is
- * not allowed to otherwise. Async-signal-safe.
+ * For launch_plan.prepare: installs a program in the calling process, with no_new_privs if it is
+ * not allowed to otherwise: the one that notifies if it can, and closes its listener again, which
+ * is the result of its call of seccomp(2). Async-signal-safe.
  */
 struct filtered_plan {
 	struct sock_fprog program;
+	struct sock_fprog notifying; /* none: no filter */
 	bool no_new_privs;
 };
 int filtered_prepare(void *plan);

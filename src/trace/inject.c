@@ -1,4 +1,5 @@
 #include <trace/inject.h>
+#include <trace/notified.h>
 #include <trace/registers.h>
 
 #include <errno.h>
@@ -115,14 +116,28 @@ static int64_t call_seccomp(struct injection *in, uint64_t address)
 		    SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, address);
 }
 
-static enum inject_outcome install(struct injection *in, uint64_t address, bool no_new_privs)
+/* Likewise, with a listener, of which the tracee keeps no descriptor; 0 or an error. */
+static int64_t call_seccomp_notified(struct injection *in, uint64_t address)
+{
+	int64_t number = CALL(in, SYS_seccomp, SECCOMP_SET_MODE_FILTER, notified_flags(), address);
+
+	if (in->aborted || is_error(number))
+		return number;
+	notified_take(in->trace, trace_find(in->trace, in->tid), (int)number);
+	CALL(in, SYS_close, (uint64_t)number);
+	return 0;
+}
+
+static enum inject_outcome install(struct injection *in, uint64_t address,
+				   const struct inject_plan *plan)
 {
 	int64_t result = 0;
 
-	if (no_new_privs)
+	if (plan->no_new_privs)
 		result = CALL(in, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	if (!in->aborted && result == 0)
-		result = call_seccomp(in, address);
+		result = plan->notifies ? call_seccomp_notified(in, address)
+					: call_seccomp(in, address);
 	if (in->aborted)
 		return INJECT_ABORTED;
 	if (result == 0)
@@ -131,9 +146,9 @@ static enum inject_outcome install(struct injection *in, uint64_t address, bool 
 }
 
 /* The program as the tracee sees it, in memory of its own: a stack may be too small for it. */
-static enum inject_outcome install_program(struct injection *in, const struct sock_fprog *program,
-					   bool no_new_privs)
+static enum inject_outcome install_program(struct injection *in, const struct inject_plan *plan)
 {
+	const struct sock_fprog *program = &plan->program;
 	size_t code = program->len * sizeof(*program->filter);
 	size_t size = sizeof(*program) + code;
 	int64_t address = CALL(in, SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
@@ -151,7 +166,7 @@ static enum inject_outcome install_program(struct injection *in, const struct so
 	struct iovec remote = { (void *)(uintptr_t)address, size };
 	enum inject_outcome outcome = INJECT_NO_ROOM;
 	if (process_vm_writev(in->tid, local, 2, &remote, 1, 0) == (ssize_t)size)
-		outcome = install(in, (uint64_t)address, no_new_privs);
+		outcome = install(in, (uint64_t)address, plan);
 	if (!in->aborted)
 		CALL(in, SYS_munmap, (uint64_t)address, size);
 	return outcome;
@@ -181,15 +196,15 @@ static void restore(struct injection *in)
 		ptrace(PTRACE_INTERRUPT, in->tid, 0, 0);
 }
 
-enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct sock_fprog *program,
-				  bool no_new_privs, int *ret_status)
+enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct inject_plan *plan,
+				  int *ret_status)
 {
 	struct injection in = { .trace = trace, .tid = tid };
 
 	if (registers_get(tid, &in.saved) < 0 || !registers_can_call(tid, &in.saved) ||
 	    block_signals(&in) < 0)
 		return INJECT_NOT_HERE;
-	enum inject_outcome outcome = install_program(&in, program, no_new_privs);
+	enum inject_outcome outcome = install_program(&in, plan);
 	restore(&in);
 	*ret_status = in.status;
 	return in.aborted ? INJECT_ABORTED : outcome;

@@ -14,14 +14,21 @@ enum inject_outcome {
 	INJECT_FAILED    /* the filter cannot be installed in all its threads */
 };
 
+/* What to install. */
+struct inject_plan {
+	struct sock_fprog program;
+	bool no_new_privs; /* is to be set before */
+	bool notifies;     /* it gets a listener, which notified_take() takes: in one thread only */
+};
+
 /*
- * Installs program in all threads of tid's process (SECCOMP_FILTER_FLAG_TSYNC), and before it
- * no_new_privs if that is asked for. tid is at a syscall-exit stop, and is there again afterwards,
- * all its registers, its signal mask and its memory as before; but with INJECT_ABORTED *ret_status
- * says what came instead, as of waitpid(2), which is still to be handled, or is 0 if tid is gone.
- * What is said of other tracees meanwhile goes to trace_report().
+ * Installs plan->program in all threads of tid's process (SECCOMP_FILTER_FLAG_TSYNC). tid is at a
+ * syscall-exit stop, and is there again afterwards, all its registers, its signal mask and its
+ * memory as before; but with INJECT_ABORTED *ret_status says what came instead, as of waitpid(2),
+ * which is still to be handled, or is 0 if tid is gone. What is said of other tracees meanwhile
+ * goes to trace_report().
  */
-enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct sock_fprog *program,
-				  bool no_new_privs, int *ret_status);
+enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct inject_plan *plan,
+				  int *ret_status);
 
 #endif

@@ -62,11 +62,13 @@ static bool is_valid(const struct notify *notify)
 }
 
 /* 1, 0 if it is gone already, -1 with errno. */
-static int receive(struct notify *notify)
+static int receive(struct trace *trace)
 {
+	struct notify *notify = trace->notify;
 	int got = notification_receive(&notify->notification, notify->listener);
 
 	notify->pending |= got > 0;
+	trace->notifications += got > 0;
 	return got;
 }
 
@@ -359,7 +361,7 @@ static int wait_for_more(struct trace *trace, struct event *ret_event, struct er
 			hang_up(trace);
 		return 0;
 	}
-	int got = receive(notify);
+	int got = receive(trace);
 	if (got < 0 && errno == EINTR)
 		return tick(trace, ret_event, err);
 	if (got < 0)
@@ -442,8 +444,9 @@ static int launcher_failed(struct trace *trace, const struct launch *launch,
 }
 
 /* Waits for a call of the launcher: 1, 0 if it is gone, -1 on an error. */
-static int receive_first(struct notify *notify, struct error *err)
+static int receive_first(struct trace *trace, struct error *err)
 {
+	struct notify *notify = trace->notify;
 	struct pollfd fds[] = {
 		{ .fd = notify->listener, .events = POLLIN },
 		{ .fd = notify->deaths, .events = POLLIN },
@@ -455,7 +458,7 @@ static int receive_first(struct notify *notify, struct error *err)
 		if (got > 0 && fds[1].revents)
 			return 0;
 		if (got > 0)
-			got = receive(notify);
+			got = receive(trace);
 		if (got < 0 && errno == EINTR)
 			got = 0;
 	}
@@ -474,7 +477,7 @@ static int run_to_image(struct trace *trace, const struct launch *launch,
 	struct event entry, call;
 
 	for (;;) {
-		int got = receive_first(notify, err);
+		int got = receive_first(trace, err);
 		if (got < 0)
 			return -1;
 		if (got == 0)

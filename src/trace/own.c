@@ -1,12 +1,14 @@
 /*
  * A workload that uses seccomp itself behaves as without whittle, whose filter it must not see:
  * - its filters may refuse calls before whittle's reports them: then every call stops (filtered.c);
+ * - a listener of its own it may have only beside none of whittle's: those are closed (notified.c);
  * - the strict mode cannot follow a filter (kernel/seccomp.c, seccomp_may_assign_mode()): whittle
  *   does what the kernel would, at each call's entry;
  * - prctl(2) tells of filters and of no_new_privs: what whittle added is taken out of the answer.
  * And a child that clone(2) was told to keep from tracers would run into the filter alone: the flag
  * is taken away from the call.
  */
+#include <trace/notified.h>
 #include <trace/own.h>
 #include <trace/registers.h>
 
@@ -153,6 +155,12 @@ static bool installs_filter(const int64_t *numbers, const struct event *call)
 	       (unsigned int)call->args[0] == SECCOMP_SET_MODE_FILTER;
 }
 
+static bool asks_for_listener(const int64_t *numbers, const struct event *call)
+{
+	return is_call(numbers, call, SECCOMP) && installs_filter(numbers, call) &&
+	       call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+}
+
 /* Would seccomp_prepare_filter() refuse it, had whittle not set no_new_privs? */
 static bool lacks_no_new_privs(const struct tracee *tracee)
 {
@@ -184,12 +192,13 @@ bool own_entry(struct trace *trace, struct tracee *tracee)
 	}
 	if (installs_filter(numbers, call) && lacks_no_new_privs(tracee))
 		registers_skip_call(tracee->tid, -EACCES);
-	if (trace->base_filters && is_call(numbers, call, SECCOMP) &&
-	    installs_filter(numbers, call) && call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	if (trace->base_filters && asks_for_listener(numbers, call))
 		trace_queue(trace, &(struct event){ .kind = EVENT_LIMITATION,
 						    .tid = tracee->tid,
 						    .tgid = tracee->tgid,
 						    .what = "own-listener" });
+	if (asks_for_listener(numbers, call) && tracee->notifies)
+		notified_give_up(trace, tracee);
 	return follow_clone(trace, numbers, tracee) || is_call(numbers, call, PRCTL) ||
 	       is_call(numbers, call, SECCOMP);
 }

@@ -2,6 +2,7 @@
 #include <trace/attach.h>
 #include <trace/filtered.h>
 #include <trace/launch.h>
+#include <trace/notified.h>
 #include <trace/outer.h>
 #include <trace/own.h>
 #include <trace/registers.h>
@@ -9,9 +10,11 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
@@ -51,8 +54,8 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 		      enum result_mode mode, struct event *ret_event)
 {
 	tracee->call = *call;
-	tracee->in_call = true;
-	tracee->stops = false;
+	tracee->in_call = tracee->entered = true;
+	tracee->stops = tracee->recalled = tracee->restarts = false;
 	if (trace->started && own_entry(trace, tracee))
 		mode = RESULT_COMES;
 	tracee->call.result_mode = mode;
@@ -60,7 +63,7 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 	return 1;
 }
 
-enum { MAX_ERRNO = 4095 }; /* include/linux/err.h */
+enum { RESTART_SYS = 512, MAX_ERRNO = 4095 }; /* include/linux/errno.h, err.h */
 
 /* The oracle is started when the first call fails. */
 static enum refuser judge_failure(struct trace *trace, const struct event *call, int64_t result)
@@ -80,9 +83,11 @@ static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result
 		return 0;
 	enum refuser refusal =
 		trace->started ? judge_failure(trace, &tracee->call, result) : REFUSER_OTHER;
+	notified_passed(tracee);
 	if (trace->started)
 		own_result(trace, tracee, &result);
 	tracee->in_call = false;
+	tracee->restarts = result == -RESTART_SYS;
 	filtered_call_ended(tracee);
 	*ret_event = tracee->call;
 	ret_event->refusal = refusal;
@@ -106,6 +111,29 @@ static int answer_foreign(struct trace *trace, struct tracee *tracee, const stru
 	return known ? 0 : enter_call(trace, tracee, call, RESULT_COMES, ret_event);
 }
 
+/* Is it the call whose notification told of its entry, made anew? */
+static bool is_recalled(const struct tracee *tracee, const struct event *call)
+{
+	return tracee->recalled && tracee->call.audit == call->audit &&
+	       tracee->call.nr == call->nr && tracee->call.ip == call->ip &&
+	       memcmp(tracee->call.args, call->args, sizeof(call->args)) == 0;
+}
+
+static int handle_entry(struct trace *trace, struct tracee *tracee, const struct event *call,
+			struct event *ret_event)
+{
+	int told = 0;
+
+	if (is_recalled(tracee, call)) {
+		tracee->recalled = false;
+		tracee->entered = true;
+	} else {
+		told = enter_call(trace, tracee, call, RESULT_COMES, ret_event);
+	}
+	notified_pass(trace, tracee);
+	return told;
+}
+
 static int handle_call(struct trace *trace, struct tracee *tracee, struct event *ret_event)
 {
 	struct stop stop;
@@ -113,7 +141,7 @@ static int handle_call(struct trace *trace, struct tracee *tracee, struct event 
 	read_stop(tracee, &stop);
 	switch (stop.kind) {
 	case PTRACE_SYSCALL_INFO_ENTRY:
-		return enter_call(trace, tracee, &stop.call, RESULT_COMES, ret_event);
+		return handle_entry(trace, tracee, &stop.call, ret_event);
 	case PTRACE_SYSCALL_INFO_SECCOMP:
 		if (stop.foreign)
 			return answer_foreign(trace, tracee, &stop.call, ret_event);
@@ -131,7 +159,8 @@ static int handle_call(struct trace *trace, struct tracee *tracee, struct event 
 
 void trace_skip_result(struct trace *trace)
 {
-	struct tracee *tracee = trace_find(trace, trace->current);
+	pid_t tid = trace->notifier ? trace->notifier : trace->current;
+	struct tracee *tracee = trace_find(trace, tid);
 
 	if (tracee && tracee->in_call && tracee->call.result_mode == RESULT_OPTIONAL)
 		tracee->in_call = false;
@@ -224,7 +253,9 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 		filtered_inherit(trace, child, tracee, child->tgid == tracee->tgid, true);
 	else
 		announced = announce(trace, tracee->tid, tracee->tgid, pid, true, ret_event);
-	trace_find(trace, pid)->vforked = vfork;
+	child = trace_find(trace, pid);
+	child->vforked = vfork;
+	child->creator = tracee->tid;
 	return announced;
 }
 
@@ -235,6 +266,7 @@ static int handle_signal(struct trace *trace, struct tracee *tracee, int signal,
 	bool sent = ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info) == 0 && info.si_code <= 0;
 
 	trace->current_signal = signal;
+	notified_interrupted(trace, tracee);
 	*ret_event = (struct event){ .kind = EVENT_SIGNAL,
 				     .tid = tracee->tid,
 				     .tgid = tracee->tgid,
@@ -309,6 +341,7 @@ static int handle(struct trace *trace, pid_t tid, int status, struct event *ret_
 	trace->current = tid;
 	trace->current_request = PTRACE_SYSCALL;
 	trace->current_signal = 0;
+	trace->stops++;
 	struct tracee *tracee = trace_find(trace, tid);
 	if (!tracee && status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80)) {
 		trace->current = 0; /* an untraced child of whittle that stopped */
@@ -336,7 +369,7 @@ static void resume(struct trace *trace)
 
 		/* Filters of its own may refuse calls before whittle's reports them. */
 		if (tracee && tracee->filtered && !tracee->in_call && !tracee->own_filters &&
-		    !tracee->stops)
+		    !tracee->stops && !(tracee->notifies && trace->deaf))
 			request = PTRACE_CONT;
 	}
 	ptrace(request, trace->current, 0, trace->current_signal);
@@ -356,16 +389,16 @@ void trace_report(struct trace *trace, pid_t tid, int status)
 /*
  * Waits, then takes whatever else is ready: do_wait() looks for tracees in the order in which they
  * were attached, so that handling one report a wait would starve late ones behind busy early ones.
- * 1, 0 if no child is left, -1 with errno.
+ * 1, 0 if no child is left (or, with WNOHANG, has anything to tell), -1 with errno.
  */
-static int collect(struct trace *trace)
+static int collect(struct trace *trace, int options)
 {
 	int status;
-	pid_t tid = waitpid(-1, &status, __WALL);
+	pid_t tid = waitpid(-1, &status, __WALL | options);
 
 	trace->report_head = trace->report_count = 0;
-	if (tid < 0)
-		return errno == ECHILD ? 0 : -1;
+	if (tid <= 0)
+		return tid == 0 || errno == ECHILD ? 0 : -1;
 	trace_report(trace, tid, status);
 	while (HASH_COUNT(trace->tracees) > 1 && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
 		trace_report(trace, tid, status);
@@ -378,16 +411,37 @@ static bool has_tracees(const struct trace *trace)
 	return trace->tracees || (trace->attach && !trace->attach->met && trace->attach->door);
 }
 
+enum { REPORTED = 1, NOTIFIED = 2 };
+
+/* Waits for reports, or for the event of a notification; else as collect(). */
+static int await(struct trace *trace, struct event *ret_event)
+{
+	while (notified_waits(trace)) {
+		int more = notified_wait(trace, ret_event);
+		int number = errno;
+
+		if (more > 0)
+			return NOTIFIED;
+		if (collect(trace, WNOHANG) == REPORTED)
+			return REPORTED;
+		errno = number;
+		if (more < 0)
+			return -1;
+	}
+	return collect(trace, 0);
+}
+
 int ptrace_next(struct trace *trace, struct event *ret_event, struct error *err)
 {
+	notified_answer(trace);
 	for (;;) {
 		resume(trace);
 		if (trace->report_head == trace->report_count) {
 			if (!has_tracees(trace))
 				return 0;
-			int more = collect(trace);
-			if (more == 0)
-				return 0;
+			int more = await(trace, ret_event);
+			if (more == 0 || more == NOTIFIED)
+				return more == NOTIFIED;
 			if (more < 0 && errno == EINTR) {
 				*ret_event = (struct event){ .kind = EVENT_TICK };
 				return 1;
@@ -456,6 +510,13 @@ static int seize(pid_t pid, struct error *err)
 	return 0;
 }
 
+/* Of filtered_prepare(). */
+static bool gave_listener(const struct event *event)
+{
+	return event->kind == EVENT_RESULT && event->nr == SYS_seccomp && event->result >= 0 &&
+	       event->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+}
+
 /*
  * Lets the child go up to its execve(2) and leaves only that call and the new image in the queue:
  * what the launcher did before is not the workload's.
@@ -480,6 +541,8 @@ static int run_to_exec(struct trace *trace, const struct launch *launch,
 			continue;
 		if (event.kind == EVENT_EXIT)
 			return launch_failure(launch, plan, err);
+		if (gave_listener(&event))
+			notified_take(trace, trace_find(trace, pid), (int)event.result);
 		if (event.kind != EVENT_EXEC)
 			continue;
 		trace_queue(trace, &trace_find(trace, pid)->call);
@@ -513,6 +576,20 @@ static int launch_and_follow(struct trace *trace, const struct launch_plan *plan
 	return result;
 }
 
+/* The filters of what is known, with and without a listener; the former may be none. */
+static int build_known(struct trace *trace, struct filtered_plan *filtered, struct error *err)
+{
+	const struct trace_options *options = trace->options;
+	uint64_t pass;
+
+	if (notified_possible(trace, &pass) &&
+	    filter_build_notified(options->known, options->known_count, pass, &filtered->notifying,
+				  err) < 0)
+		return -1;
+	return filter_build(options->known, options->known_count, FILTER_TRACE, &filtered->program,
+			    err);
+}
+
 static int ptrace_start(struct trace *trace, const char *path, char *const argv[],
 			struct error *err)
 {
@@ -521,15 +598,16 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
 
 	if (trace->options->known_count == 0 || trace->outer_filters != 0)
 		return launch_and_follow(trace, &plan, err);
-	if (filter_build(trace->options->known, trace->options->known_count, FILTER_TRACE,
-			 &filtered.program, err) < 0)
-		return -1;
-	plan.prepare = filtered_prepare;
-	plan.context = &filtered;
-	trace->no_new_privs = filtered.no_new_privs;
-	trace->filters = 1;
-	int result = launch_and_follow(trace, &plan, err);
+	int result = build_known(trace, &filtered, err);
+	if (result == 0) {
+		plan.prepare = filtered_prepare;
+		plan.context = &filtered;
+		trace->no_new_privs = filtered.no_new_privs;
+		trace->filters = 1;
+		result = launch_and_follow(trace, &plan, err);
+	}
 	filter_release(&filtered.program);
+	filter_release(&filtered.notifying);
 	return result;
 }
 
@@ -550,6 +628,7 @@ void ptrace_release(struct trace *trace)
 		if (tracee && !WIFSTOPPED(status))
 			trace_remove(trace, tracee);
 	}
+	notified_free(trace);
 	free(trace->reports);
 	own_free(trace->own);
 }

@@ -37,4 +37,17 @@ int registers_set_argument(pid_t tid, uint64_t value, uint64_t *ret_old);
 /* At a syscall-exit stop: its register is as before, unless it has the result. */
 int registers_restore_argument(pid_t tid, uint64_t old);
 
+/*
+ * Before a call has an effect, and at its syscall-exit stop: its sixth argument, of the native ABI,
+ * becomes value; *ret_old is what it was.
+ */
+int registers_set_last_argument(pid_t tid, uint64_t value, uint64_t *ret_old);
+
+/*
+ * At a stop in which a signal interrupts a call: its number, or -1. Can what becomes of it be
+ * chosen there, by its result (errno 512 to 516)?
+ */
+int64_t registers_call(const struct user_regs_struct *regs);
+bool registers_can_restart(void);
+
 #endif

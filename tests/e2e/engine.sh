@@ -330,4 +330,24 @@ if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
 else
 	t_skip 'not root' 'the build cannot be reached by others than root'
 fi
+# ---- how they report ----
+
+# notifications ENGINE: how many of the calls of a process that has a filter came without a stop
+notifications()
+{
+	local -a options
+
+	mapfile -t options < <(engine_options "$1" "$T/learned/evidence.json")
+	within told "$WHITTLE" record -v --expect 7 -o "$T/$1" --replace "${options[@]}" -- "$storm" timer 3000
+	sed -n 's/.*engine: ptrace.* stops, \([0-9]*\) notifications$/\1/p' "$T/told.err"
+}
+
+# A listener that waits for no signal is Linux 5.19; what a signal interrupts can be mended on x86_64.
+if [ "$(uname -m)" != x86_64 ] || ! printf '5.19\n%s\n' "$(uname -r)" | sort -C -V; then
+	t_skip 'looks at names are notified' "$(uname -sr), $(uname -m)"
+else
+	t_like 'learned: looks at names are notified' "$(notifications learned)" '^[1-9]'
+	t_like 'known: so they are' "$(notifications known)" '^[1-9]'
+fi
+t_is 'exact: all calls are stopped' "$(notifications exact)" 0
 t_end

@@ -83,6 +83,10 @@ with=("${engines[@]}")
 AS=() may_lose=
 
 storms '5 kHz timer' yes "$storm" timer 20000
+# Under notify a signal may interrupt what it would not alone: README, "What it cannot see".
+with=(learned)
+storms '5 kHz timer, no call is restarted' yes "$storm" interrupts 10000
+with=("${engines[@]}")
 storms '1,000 threads' yes "$storm" threads 1000
 storms '3,000 processes' any "$storm" forks 3000
 storms 'executes itself 150 times' any "$storm" execs 150
@@ -168,6 +172,7 @@ for engine in learned notify; do
 		kill -KILL "$whittle"
 		wait "$whittle" 2>/dev/null
 		t_ok "$engine: whittle is killed $delay s after: the workload dies with it" wait_for 10 gone "${all[@]}" "$workload"
+		t_ok "$engine: and no call of it has failed for that" not grep wrong got
 		gone "$workload" || kill -KILL "$workload"
 	done
 	if start "$engine" "$storm" endless; then

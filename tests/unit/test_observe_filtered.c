@@ -52,6 +52,24 @@ static void scenario_busy(void)
 	}
 }
 
+/* What is there is opened without a look at the result, and what is missing is missed. */
+static void scenario_opens(void)
+{
+	const char *const missing[] = { "file-race", "file-none" };
+
+	must(chdir(top));
+	must(close(open("file-read", O_RDONLY)));
+	for (size_t i = 0; i < ARRAY_SIZE(missing); i++) {
+		int fd = open(missing[i], O_RDONLY);
+
+		if ((fd >= 0) != (i == 0)) /* the test makes it between the look and the call */
+			_exit(2);
+	}
+	must(close(open("file-fifo", O_RDONLY | O_NONBLOCK)));
+	must(close(open("file-read", O_RDWR)));
+	must(close(open("file-made", O_RDONLY | O_CREAT, 0600)));
+}
+
 /* How the facts are got: as they are; as an engine with filters, or without results, has them. */
 enum mode { PLAIN, SKIPPING, FILTERED, WITHOUT_RESULTS };
 
@@ -230,18 +248,115 @@ static void facets(void **state)
 	done(&run);
 }
 
+/* The name of an open under way, if it is in the test's own directory. */
+static bool opens(const struct event *event, struct buf *ret_name)
+{
+	bool open = event->kind == EVENT_ENTRY && event->nr == SYS_openat;
+
+	return open && tracee_read_string(event->tid, event->args[1], PATH_MAX, ret_name) == 0 &&
+	       strncmp(buf_text(ret_name), "file-", 5) == 0;
+}
+
+static void make(const char *name, mode_t type)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", top, name);
+
+	assert_int_equal(mknod(path, type | 0644, 0), 0);
+}
+
+/* Records "opens"; names the files, sorted by the calls, whose results were not asked for. */
+static void record_opens(struct run *run, unsigned int flags, struct buf *ret_foretold)
+{
+	struct trace_options how = { .engine = ENGINE_PTRACE };
+	char *argv[] = { self, (char *)"opens", NULL };
+	struct error err = { .kind = ERROR_NONE };
+	struct event event;
+	struct trace *trace;
+
+	clean_up();
+	make("file-read", S_IFREG);
+	make("file-fifo", S_IFIFO);
+	run->evidence = evidence_new();
+	evidence_begin_run(run->evidence, "test");
+	struct fact_sink to = { run->evidence, add_fact, add_loss, add_limitation };
+	struct observer *observer = observer_new(&to, flags);
+	assert_int_equal(trace_start(self, argv, &how, &trace, &err), 0);
+	bool skipped = false;
+	while (trace_next(trace, &event, &err) == 1) {
+		AUTO_BUF struct buf name = BUF_INIT;
+		bool own = opens(&event, &name);
+
+		if (event.kind == EVENT_ENTRY)
+			event.result_mode = RESULT_OPTIONAL;
+		if (event.kind == EVENT_RESULT && skipped)
+			continue;
+		skipped = observe(observer, &event) & OBSERVE_SKIP_RESULT;
+		if (own && skipped)
+			buf_addf(ret_foretold, " %s", buf_text(&name));
+		if (own && strcmp(buf_text(&name), "file-race") == 0)
+			make("file-race", S_IFREG);
+	}
+	assert_int_equal(trace_main_status(trace), 0);
+	trace_free(trace);
+	observer_free(observer);
+}
+
+static size_t count_reads(const struct run *run, const char *name)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", top, name);
+
+	return count_facts(run, FACT_PATH, path, "read");
+}
+
+/* A security module may refuse what permissions grant: then nothing is foretold. */
+static bool is_confined(void)
+{
+	char label[16] = "unconfined";
+	FILE *file = fopen("/proc/self/attr/current", "re");
+
+	if (file) {
+		if (!fgets(label, sizeof(label), file))
+			memcpy(label, "unconfined", sizeof("unconfined"));
+		fclose(file);
+	}
+	return strncmp(label, "unconfined", 10) != 0;
+}
+
+static void foretells_opens(void **state)
+{
+	AUTO_BUF struct buf foretold = BUF_INIT;
+	struct run run;
+
+	(void)state;
+	if (is_confined())
+		skip();
+	record_opens(&run, DEFAULT, &foretold);
+	assert_string_equal(buf_text(&foretold), " file-read file-race file-none");
+	assert_true(count_reads(&run, "file-read") > 0);
+	assert_true(count_reads(&run, "file-race") > 0); /* it was opened all the same */
+	assert_int_equal(count_reads(&run, "file-none"), 0);
+	assert_true(count_reads(&run, "file-fifo") > 0);
+	done(&run);
+	buf_truncate(&foretold, 0);
+	record_opens(&run, DEFAULT | OBSERVE_EXACT, &foretold);
+	assert_string_equal(buf_text(&foretold), "");
+	assert_true(count_reads(&run, "file-race") > 0);
+	done(&run);
+	clean_up();
+}
+
 static const struct scenario scenarios[] = {
 	{ "busy", scenario_busy },
+	{ "opens", scenario_opens },
 	{ NULL, NULL },
 };
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		live_test(same_facts_by_default),
-		live_test(same_facts_with_stat),
-		live_test(same_facts_of_calls),
-		live_test(facets),
+		live_test(same_facts_by_default), live_test(same_facts_with_stat),
+		live_test(same_facts_of_calls),   live_test(facets),
+		live_test(foretells_opens),
 	};
 
 	(void)argc;

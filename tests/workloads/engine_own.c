@@ -8,6 +8,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -44,6 +45,8 @@ static void routine(const char *when)
 		if (syscall(SYS_getppid) != getppid())
 			bad++;
 		if (lseek(1, 0, SEEK_CUR) < -1 || close(-1) == 0)
+			bad++;
+		if (access("/", F_OK) < 0 || close(open("/", O_RDONLY)) < 0)
 			bad++;
 	}
 	printf("%s: %d of %d wrong\n", when, bad, calls);

@@ -3,6 +3,7 @@
  * something else happens to the process. What it prints does not depend on timing.
  *
  *	engine_storm timer N        N calls under a 5 kHz timer
+ *	engine_storm interrupts N   the same, and its handler lets no call be restarted
  *	engine_storm threads N      N threads at once, of 200 calls each
  *	engine_storm forks N        N processes, 16 at a time, of 30 calls each
  *	engine_storm execs N        executes itself N times, 60 calls each
@@ -38,6 +39,16 @@
 
 static char *self;
 
+/* Names are looked at by another way than other calls: what is there, and what is not. */
+static bool finds_names(void)
+{
+	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int none = open("/no/such/name", O_RDONLY | O_CLOEXEC);
+	bool missing = none < 0 && errno == ENOENT;
+
+	return root >= 0 && close(root) == 0 && missing && access("/", F_OK) == 0;
+}
+
 /* Calls whose results say that each was made, once: a file's position, and the parent. */
 static int calls(int count)
 {
@@ -50,6 +61,8 @@ static int calls(int count)
 		if (i % 4 == 0 && syscall(SYS_getppid) != parent)
 			wrong++;
 		if (i % 8 == 0 && close(-1) == 0)
+			wrong++;
+		if (i % 16 == 0 && !finds_names())
 			wrong++;
 	}
 	close(fd);
@@ -87,10 +100,10 @@ static void tick(int number)
 	ticks++;
 }
 
-static void kind_timer(int count)
+static void under_timer(int count, int flags)
 {
 	struct itimerval often = { { 0, 200 }, { 0, 200 } };
-	struct sigaction action = { .sa_handler = tick, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = tick, .sa_flags = flags };
 
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
@@ -98,6 +111,16 @@ static void kind_timer(int count)
 	while (ticks < 3)
 		pause();
 	printf("%d wrong\n", wrong);
+}
+
+static void kind_timer(int count)
+{
+	under_timer(count, SA_RESTART);
+}
+
+static void kind_interrupts(int count)
+{
+	under_timer(count, 0);
 }
 
 static void *thread_calls(void *arg)
@@ -340,7 +363,12 @@ static void kind_endless(int count)
 	(void)count;
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
-	thread_loops(NULL);
+	for (;;) {
+		int wrong = calls(200);
+
+		if (wrong && printf("%d wrong\n", wrong) > 0)
+			fflush(stdout);
+	}
 }
 
 static const struct {
@@ -353,7 +381,7 @@ static const struct {
 	{ "vforks", kind_vforks },   { "kills", kind_kills },
 	{ "memory", kind_memory },   { "orphans", kind_orphans },
 	{ "locked", kind_locked },   { "ptrace", kind_ptrace },
-	{ "endless", kind_endless },
+	{ "endless", kind_endless }, { "interrupts", kind_interrupts },
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,79 @@
+/* Which file systems judge by mode bits and ACLs alone: generic_permission() in fs/namei.c. */
+#include <observe/foretold.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+/*
+ * Not listed is what asks a server (NFS, FUSE, CIFS, 9p), what has rules of its own (proc, sysfs,
+ * cgroup), and what nobody has looked at. Sorted.
+ */
+static const char *const plain[] = { "btrfs", "erofs",   "ext2", "ext3",    "ext4",
+				     "f2fs",  "iso9660", "jfs",  "overlay", "squashfs",
+				     "tmpfs", "vfat",    "xfs" };
+
+struct filesystem {
+	dev_t device;
+	bool plain;
+	UT_hash_handle hh;
+};
+
+static bool is_listed(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (strcmp(plain[i], type) == 0)
+			return true;
+	return false;
+}
+
+/* A line of proc_pid_mountinfo(5): "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 source ..." */
+static bool line_says(const char *line, dev_t device)
+{
+	const char *end = strstr(line, " - ");
+	unsigned int numbers[2];
+	char type[32];
+
+	return end && sscanf(line, "%*u %*u %u:%u", &numbers[0], &numbers[1]) == 2 &&
+	       makedev(numbers[0], numbers[1]) == device && sscanf(end + 3, "%31s", type) == 1 &&
+	       is_listed(type);
+}
+
+/* No look at the file system itself, whose server might not answer. */
+static bool look(dev_t device)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	AUTO_FREE char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	while (file && !found && getline(&line, &room, file) > 0)
+		found = line_says(line, device);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+bool filesystem_is_plain(struct observer *observer, dev_t device)
+{
+	struct filesystem *filesystem;
+
+	HASH_FIND(hh, observer->filesystems, &device, sizeof(device), filesystem);
+	if (filesystem)
+		return filesystem->plain;
+	filesystem = xcalloc(1, sizeof(*filesystem));
+	filesystem->device = device;
+	filesystem->plain = look(device);
+	HASH_ADD(hh, observer->filesystems, device, sizeof(device), filesystem);
+	return filesystem->plain;
+}
+
+void filesystems_forget(struct observer *observer)
+{
+	struct filesystem *filesystem, *next;
+
+	HASH_ITER (hh, observer->filesystems, filesystem, next) {
+		HASH_DEL(observer->filesystems, filesystem);
+		free(filesystem);
+	}
+}

@@ -1,0 +1,501 @@
+#include <trace/listener.h>
+#include <trace/notified.h>
+#include <trace/registers.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <trace/filter.h>
+#include <whittle/file.h>
+#include <whittle/proc.h>
+
+enum {
+	LISTENERS_MAX = 64,    /* poll(2) looks at each; what needs more is stopped */
+	REPORTS_EVERY = 16,    /* notifications: stops are not to wait behind them */
+	RESTART_SYS = 512,     /* ERESTARTSYS, include/linux/errno.h */
+	RESTART_NO_INTR = 513, /* ERESTARTNOINTR */
+	NO_DESCRIPTOR = 1 << 30
+};
+
+/* What opens to write or to make something has a result to wait for. */
+#define NOT_TO_READ (O_ACCMODE | O_CREAT | O_TRUNC)
+
+const struct notified_call notified_calls[] = {
+	{ "access", 0, 0 },         { "chdir", 0, 0 },
+	{ "faccessat", 0, 0 },      { "faccessat2", 0, 0 },
+	{ "lstat", 0, 0 },          { "newfstatat", 0, 0 },
+	{ "open", 1, NOT_TO_READ }, { "openat", 2, NOT_TO_READ },
+	{ "readlink", 0, 0 },       { "readlinkat", 0, 0 },
+	{ "stat", 0, 0 },           { "statfs", 0, 0 },
+	{ "statx", 0, 0 },
+};
+const size_t notified_call_count = ARRAY_SIZE(notified_calls);
+
+struct notified {
+	bool possible; /* here, and so far */
+	uint64_t pass;
+	int64_t numbers[ARRAY_SIZE(notified_calls)];
+	struct pollfd listeners[LISTENERS_MAX];
+	size_t count;
+	size_t next; /* of them, to be looked at first */
+	/* For the next one, or -1: the pidfd of its process, and a descriptor to be free by then.
+	 */
+	int process, reserve;
+	int whittle, keeper;   /* pidfds */
+	unsigned int received; /* since waitpid() was asked */
+	bool catches;          /* SIGCHLD */
+	bool was_blocked;      /* before */
+	sigset_t while_waiting;
+	struct sigaction old_action;
+	/* The one of trace->notifier, which waits for its answer. */
+	int pending; /* its listener */
+	uint64_t id;
+};
+
+/* ---- is it possible? ---- */
+
+unsigned int notified_flags(void)
+{
+	return SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+	       SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+}
+
+/*
+ * The kernel looks at the flags first, then at the program. The structs have the size of the
+ * headers' unless this is a kernel that neither knew.
+ */
+static bool kernel_can(void)
+{
+	struct seccomp_notif_sizes sizes;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0 ||
+	    sizes.seccomp_notif != sizeof(struct seccomp_notif) ||
+	    sizes.seccomp_notif_resp != sizeof(struct seccomp_notif_resp))
+		return false;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, notified_flags(), NULL) < 0 &&
+	       errno == EFAULT;
+}
+
+static void wake(int number)
+{
+	(void)number; /* the wait is interrupted, and waitpid() asked */
+}
+
+/* It comes only while whittle waits: ppoll(2). */
+static void catch_reports(struct notified *notified)
+{
+	struct sigaction action = { .sa_handler = wake };
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	notified->was_blocked = sigismember(&old, SIGCHLD);
+	sigdelset(&old, SIGCHLD);
+	notified->while_waiting = old;
+	sigaction(SIGCHLD, &action, &notified->old_action);
+	notified->catches = true;
+	notified->received = REPORTS_EVERY; /* what has come before told nobody */
+}
+
+/*
+ * When whittle is killed its descriptors are closed before its tracees are (do_exit()): what waits
+ * for a listener would see ENOSYS. A process that shares the descriptors keeps them open until the
+ * kernel has killed the tracees, behind which it tells of whittle's end.
+ */
+static void __attribute__((noreturn)) keep(int whittle)
+{
+	struct pollfd end = { .fd = whittle, .events = POLLIN };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid(); /* neither the terminal's signals nor those to whittle's group are for it */
+	prctl(PR_SET_NAME, "whittle-keep");
+	while (poll(&end, 1, -1) < 0)
+		continue;
+	_exit(0);
+}
+
+/* The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. */
+static bool start_keeper(struct notified *notified)
+{
+	notified->whittle = pidfd_open(getpid(), 0);
+	if (notified->whittle < 0)
+		return false;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		keep(notified->whittle);
+	if (pid > 0)
+		notified->keeper = pidfd_open(pid, 0);
+	return notified->keeper >= 0;
+}
+
+/* The loop of the engine may have waited for it: the pidfd knows, a number would be another's. */
+static void end_keeper(struct notified *notified)
+{
+	siginfo_t info;
+
+	if (notified->keeper >= 0) {
+		pidfd_send_signal(notified->keeper, SIGKILL, NULL, 0);
+		while (waitid(P_PIDFD, (id_t)notified->keeper, &info, WEXITED | __WALL) < 0 &&
+		       errno == EINTR)
+			continue;
+	}
+	auto_close(&notified->keeper);
+	auto_close(&notified->whittle);
+}
+
+static struct notified *prepare(void)
+{
+	struct notified *notified = xcalloc(1, sizeof(*notified));
+
+	notified->process = notified->reserve = -1;
+	notified->keeper = notified->whittle = -1;
+	for (size_t i = 0; i < notified_call_count; i++)
+		notified->numbers[i] =
+			abi_syscall_number(abi_of_machine(NULL), notified_calls[i].name);
+	notified->possible = registers_can_restart() && kernel_can() &&
+			     getrandom(&notified->pass, sizeof(notified->pass), 0) ==
+				     (ssize_t)sizeof(notified->pass) &&
+			     start_keeper(notified);
+	return notified;
+}
+
+static void forget_reserve(struct notified *notified)
+{
+	auto_close(&notified->process);
+	auto_close(&notified->reserve);
+	notified->process = notified->reserve = -1;
+}
+
+static bool is_alone(pid_t tgid)
+{
+	return proc_number(tgid, "Threads") == 1;
+}
+
+/*
+ * Is there a place for one more, and may whittle take descriptors of the process? What it will take
+ * of its own is reserved: behind the filter's installation nothing may fail.
+ */
+static bool can_take(struct notified *notified, pid_t tgid)
+{
+	forget_reserve(notified);
+	notified->process = pidfd_open(tgid, 0);
+	if (notified->process < 0 || notified->count == LISTENERS_MAX)
+		return false;
+	notified->reserve = dup(notified->process);
+	return notified->reserve >= 0 && pidfd_getfd(notified->process, NO_DESCRIPTOR, 0) < 0 &&
+	       errno == EBADF;
+}
+
+bool notified_possible(struct trace *trace, uint64_t *ret_pass)
+{
+	if (!trace->notified)
+		trace->notified = prepare();
+	*ret_pass = trace->notified->pass;
+	/* The filter of a container's runtime has a listener already. */
+	return trace->notified->possible && !trace->deaf && !trace->attach;
+}
+
+bool notified_can(struct trace *trace, const struct tracee *tracee, uint64_t *ret_pass)
+{
+	return notified_possible(trace, ret_pass) && is_alone(tracee->tgid) &&
+	       can_take(trace->notified, tracee->tgid);
+}
+
+void notified_take(struct trace *trace, struct tracee *tracee, int number)
+{
+	struct notified *notified = trace->notified;
+
+	if (!notified->catches) /* not before the workload was started: it would inherit that */
+		catch_reports(notified);
+	if (notified->process < 0)
+		can_take(notified, tracee->tgid);
+	tracee->notifies = true;
+	auto_close(&notified->reserve);
+	notified->reserve = -1;
+	int fd = pidfd_getfd(notified->process, number, 0);
+	if (fd < 0) { /* ESRCH: it was killed */
+		trace->deaf |= errno != ESRCH;
+	} else {
+		ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+		notified->listeners[notified->count++] =
+			(struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	forget_reserve(notified);
+}
+
+/* ---- what comes by it ---- */
+
+bool notified_waits(const struct trace *trace)
+{
+	return trace->notified && trace->notified->count;
+}
+
+static bool is_notified(const struct notified *notified, int64_t nr)
+{
+	for (size_t i = 0; i < notified_call_count; i++)
+		if (nr >= 0 && notified->numbers[i] == nr)
+			return true;
+	return false;
+}
+
+static void send_answer(const struct notified *notified, int error, uint32_t flags)
+{
+	struct seccomp_notif_resp response = { .id = notified->id, .error = error, .flags = flags };
+
+	/* ENOENT: it was killed meanwhile. */
+	ioctl(notified->pending, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+void notified_answer(struct trace *trace)
+{
+	if (!trace->notifier)
+		return;
+	struct tracee *tracee = trace_find(trace, trace->notifier);
+	bool wanted = tracee && tracee->in_call && !tracee->entered;
+	trace->notifier = 0;
+	/* It stops on its way back to the program, and makes the call anew from there: that is
+	 * stopped at its entry and its end. */
+	if (wanted && ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) == 0) {
+		tracee->recalled = true;
+		send_answer(trace->notified, -RESTART_NO_INTR, 0);
+	} else {
+		send_answer(trace->notified, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+	}
+}
+
+/* The EVENT_ENTRY of a notification; false if a stop has told of the call. */
+static bool enter(struct trace *trace, const struct seccomp_notif *request, struct event *ret_event)
+{
+	struct tracee *tracee = trace_find(trace, (pid_t)request->pid);
+
+	if (!tracee) {
+		*ret_event = (struct event){ .kind = EVENT_LOSS, .what = "unseen-process" };
+		return true;
+	}
+	tracee->notifies = true;
+	tracee->filtered |= !tracee->joining;
+	tracee->restarts = false;
+	if (tracee->in_call && tracee->entered)
+		return false;
+	struct event *call = &tracee->call;
+	*call = (struct event){ .kind = EVENT_ENTRY,
+				.tid = tracee->tid,
+				.tgid = tracee->tgid,
+				.audit = request->data.arch,
+				.nr = (uint32_t)request->data.nr,
+				.ip = request->data.instruction_pointer,
+				.result_mode = RESULT_OPTIONAL };
+	call->abi = abi_of_call(call->audit, call->nr);
+	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
+		call->args[i] = request->data.args[i];
+	tracee->in_call = true;
+	tracee->entered = false;
+	*ret_event = *call;
+	return true;
+}
+
+/* 1 with an event, 0: there is none; -1 with errno. */
+static int receive(struct trace *trace, int listener, struct event *ret_event)
+{
+	struct notified *notified = trace->notified;
+	struct seccomp_notif request;
+
+	memset(&request, 0, sizeof(request));
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
+		return errno == ENOENT ? 0 : -1; /* a signal interrupted it meanwhile */
+	notified->pending = listener;
+	notified->id = request.id;
+	trace->notifier = (pid_t)request.pid;
+	trace->notifications++;
+	if (enter(trace, &request, ret_event))
+		return 1;
+	notified_answer(trace);
+	return 0;
+}
+
+static void drop_listener(struct notified *notified, size_t index)
+{
+	close(notified->listeners[index].fd);
+	notified->listeners[index] = notified->listeners[--notified->count];
+}
+
+/* Of those that are ready the next one, in turn. */
+static int take_next(struct trace *trace, struct event *ret_event)
+{
+	struct notified *notified = trace->notified;
+	size_t count = notified->count;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t at = (notified->next + i) % count;
+		struct pollfd *listener = &notified->listeners[at];
+
+		if (listener->revents & POLLIN) {
+			notified->next = at + 1;
+			notified->received++;
+			return receive(trace, listener->fd, ret_event);
+		}
+		if (listener->revents) { /* nobody has the filter any more */
+			drop_listener(notified, at);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+int notified_wait(struct trace *trace, struct event *ret_event)
+{
+	struct notified *notified = trace->notified;
+
+	if (notified->received >= REPORTS_EVERY) {
+		notified->received = 0;
+		return 0;
+	}
+	int ready = ppoll(notified->listeners, notified->count, NULL, &notified->while_waiting);
+
+	return ready < 0 ? -1 : take_next(trace, ret_event);
+}
+
+/* ---- stops ---- */
+
+void notified_pass(struct trace *trace, struct tracee *tracee)
+{
+	const struct event *call = &tracee->call;
+
+	if (!tracee->notifies || call->abi != abi_of_machine(NULL) ||
+	    !is_notified(trace->notified, (int64_t)call->nr))
+		return;
+	tracee->passed = registers_set_last_argument(tracee->tid, trace->notified->pass,
+						     &tracee->last_argument) == 0;
+}
+
+void notified_passed(struct tracee *tracee)
+{
+	uint64_t ignored;
+
+	if (tracee->passed)
+		registers_set_last_argument(tracee->tid, tracee->last_argument, &ignored);
+	tracee->passed = false;
+}
+
+void notified_interrupted(struct trace *trace, const struct tracee *tracee)
+{
+	struct user_regs_struct regs;
+
+	if (!tracee->notifies || tracee->restarts || registers_get(tracee->tid, &regs) < 0 ||
+	    registers_result(&regs) != -RESTART_SYS ||
+	    !is_notified(trace->notified, registers_call(&regs)))
+		return;
+	registers_set_result(tracee->tid, -RESTART_NO_INTR);
+}
+
+/* ---- the end of it ---- */
+
+/* It makes no call before it has stopped: its creator waits for it, in a vfork(2). */
+static bool waits_for_child(const struct trace *trace, const struct tracee *tracee)
+{
+	for (const struct tracee *child = trace->tracees; child; child = child->hh.next)
+		if (child->vforked && child->creator == tracee->tid)
+			return true;
+	return false;
+}
+
+/* Who has stopped is held until its report is handled. */
+static size_t count_running(const struct trace *trace)
+{
+	size_t running = 0;
+
+	for (const struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		running += tracee->halting && !waits_for_child(trace, tracee);
+	return running;
+}
+
+/* A leader may be so while its threads live on. */
+static bool is_zombie(pid_t tid)
+{
+	AUTO_FREE char *status = proc_status(tid);
+	const char *state = status ? proc_field(status, "State") : NULL;
+
+	return !state || *state == 'Z' || *state == 'X';
+}
+
+/* The thread of that report runs no more; nor do the others if it executes an image. */
+static void note_halt(struct trace *trace, const struct wait_report *report)
+{
+	struct tracee *tracee = trace_find(trace, report->tid);
+	pid_t tgid = tracee ? tracee->tgid : 0;
+
+	if (tracee)
+		tracee->halting = false;
+	if (!WIFSTOPPED(report->status) || report->status >> 16 != PTRACE_EVENT_EXEC)
+		return;
+	for (tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		tracee->halting &= tracee->tgid != tgid;
+}
+
+static void halt(struct trace *trace, const struct tracee *caller)
+{
+	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		tracee->halting = tracee != caller && tracee->notifies && !is_zombie(tracee->tid) &&
+				  ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) == 0;
+	for (size_t i = trace->report_head; i < trace->report_count; i++)
+		note_halt(trace, &trace->reports[i]);
+}
+
+void notified_give_up(struct trace *trace, const struct tracee *caller)
+{
+	struct notified *notified = trace->notified;
+	struct wait_report report;
+
+	if (!notified || trace->deaf)
+		return;
+	trace->deaf = true;
+	halt(trace, caller);
+	while (count_running(trace)) {
+		report.tid = waitpid(-1, &report.status, __WALL);
+		if (report.tid < 0 && errno != EINTR)
+			break;
+		if (report.tid < 0)
+			continue;
+		note_halt(trace, &report);
+		trace_report(trace, report.tid, report.status);
+	}
+	while (notified->count)
+		drop_listener(notified, 0);
+}
+
+void notified_free(struct trace *trace)
+{
+	struct notified *notified = trace->notified;
+	sigset_t set;
+
+	if (!notified)
+		return;
+	if (notified->catches) {
+		sigaction(SIGCHLD, &notified->old_action, NULL);
+		sigemptyset(&set);
+		sigaddset(&set, SIGCHLD);
+		if (!notified->was_blocked)
+			sigprocmask(SIG_UNBLOCK, &set, NULL);
+	}
+	end_keeper(notified);
+	while (notified->count)
+		drop_listener(notified, 0);
+	forget_reserve(notified);
+	free(notified);
+	trace->notified = NULL;
+}

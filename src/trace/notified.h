@@ -1,0 +1,82 @@
+/*
+ * Private to the room: a learned filter of which the looks at names, and the opens for reading,
+ * reach whittle by a notification (seccomp_unotify(2)) instead of a stop: that takes a fraction of
+ * the time wherever the scheduler puts the two. The thread is traced all the same, so that whatever
+ * a notification cannot do is done by stops: the result of a call above all.
+ */
+#ifndef TRACE_NOTIFIED_H
+#define TRACE_NOTIFIED_H
+
+#include <trace/engine.h>
+
+/* ---- the filter ---- */
+
+/* A call that notifies, and which of its arguments must have none of the bits for it. */
+struct notified_call {
+	const char *name;
+	unsigned int index;
+	uint64_t bits;
+};
+extern const struct notified_call notified_calls[];
+extern const size_t notified_call_count;
+
+/* None of these calls has a sixth argument: with this word in its register one runs unnoticed. */
+enum { NOTIFIED_PASS_INDEX = 5 };
+
+/* Flags of seccomp(2) for a filter with a listener. */
+unsigned int notified_flags(void);
+
+/* Can a filter have a listener here? *ret_pass is the word that lets calls pass. */
+bool notified_possible(struct trace *trace, uint64_t *ret_pass);
+
+/*
+ * Can the filter of tracee, which is stopped, have a listener? Not if its process has several
+ * threads, which would see the descriptor.
+ */
+bool notified_can(struct trace *trace, const struct tracee *tracee, uint64_t *ret_pass);
+
+/*
+ * Takes over the listener which tracee has just got as descriptor number, which it is to close. If
+ * that fails, the calls of all such filters are looked at by stops.
+ */
+void notified_take(struct trace *trace, struct tracee *tracee, int number);
+
+/* ---- what comes by it ---- */
+
+/* Is there a listener to wait for? */
+bool notified_waits(const struct trace *trace);
+
+/*
+ * Waits for a notification or a report of waitpid(2): 1 with the EVENT_ENTRY of the former, else
+ * waitpid() is to be asked: 0, or -1 with errno (EINTR: a signal came, SIGCHLD or another).
+ */
+int notified_wait(struct trace *trace, struct event *ret_event);
+
+/*
+ * Answers the notification that notified_wait() told of: the call is made; or, if its result is
+ * wanted (tracee->in_call), the thread is stopped before it makes it.
+ */
+void notified_answer(struct trace *trace);
+
+/* ---- stops of what carries such a filter ---- */
+
+/* tracee, at its entry stop, makes a call that is not to notify. notified_passed(): it has. */
+void notified_pass(struct trace *trace, struct tracee *tracee);
+void notified_passed(struct tracee *tracee);
+
+/*
+ * tracee is about to take a signal. If that interrupted it while it waited for whittle the call is
+ * made again, whatever the handler's SA_RESTART says: it was not in it yet.
+ */
+void notified_interrupted(struct trace *trace, const struct tracee *tracee);
+
+/*
+ * tracee, in a stop, is about to ask for a listener of its own, which a process can have only if
+ * none of its other filters has one (kernel/seccomp.c, has_duplicate_listener()): the listeners are
+ * closed, and the calls of their filters looked at by stops from now on.
+ */
+void notified_give_up(struct trace *trace, const struct tracee *tracee);
+
+void notified_free(struct trace *trace);
+
+#endif
