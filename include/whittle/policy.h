@@ -153,6 +153,7 @@ struct policy {
 	struct capability_rule *capabilities;
 	size_t capability_count;
 	bool leaves_namespace; /* files may have no name: other mount namespaces, files in memory */
+	bool makes_queues;     /* POSIX message queues */
 	struct apparmor_profile *apparmor_profiles; /* the first is that of the command */
 	size_t apparmor_profile_count;
 	struct apparmor_rule *apparmor; /* sorted by profile first */

@@ -1,6 +1,6 @@
 /*
  * What AppArmor mediates since abi 4.0 only: user namespaces, io_uring, message queues. Under
- * abi 3.0 nothing is asked. Names of queues are not known: any is allowed.
+ * abi 3.0 nothing is asked.
  */
 #include <derive/derive.h>
 
@@ -32,6 +32,36 @@ static const struct queue_row *find_queue(const char *call)
 	return NULL;
 }
 
+static void add_queue(struct drafts *drafts, const char *name, const struct queue_row *row,
+		      const char *const *field)
+{
+	struct draft *draft = draft_add(drafts, APPARMOR_MQUEUE, name, row->type, "");
+
+	draft->perms = row->perms;
+	draft->why = xasprintf("%s by %s", field[SYSCALL_NAME], field[SYSCALL_PROGRAM]);
+}
+
+/* Which queue a descriptor is of is not known: each that the program opened. False if none was. */
+static bool add_named_queues(const struct evidence *evidence, struct drafts *drafts,
+			     const struct queue_row *row, const char *const *field)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const *path = paths[i]->fact.field;
+		const char *name = queue_name(path[PATH_PATH]);
+
+		if (!name || strcmp(path[PATH_PROGRAM], field[SYSCALL_PROGRAM]) != 0)
+			continue;
+		AUTO_FREE char *slashed = xasprintf("/%s", name);
+		add_queue(drafts, slashed, row, field);
+		found = true;
+	}
+	return found;
+}
+
 static void add_queues(const struct evidence *evidence, struct drafts *drafts)
 {
 	size_t count;
@@ -45,10 +75,9 @@ static void add_queues(const struct evidence *evidence, struct drafts *drafts)
 		if (!row || strcmp(field[SYSCALL_RESULT], "ENOSYS") == 0 ||
 		    !drafts_enter(drafts, field[SYSCALL_PROGRAM]))
 			continue;
-		struct draft *draft = draft_add(drafts, APPARMOR_MQUEUE, "", row->type, "");
-
-		draft->perms = row->perms;
-		draft->why = xasprintf("%s by %s", field[SYSCALL_NAME], field[SYSCALL_PROGRAM]);
+		if (strcmp(row->type, "posix") != 0 ||
+		    !add_named_queues(evidence, drafts, row, field))
+			add_queue(drafts, "", row, field);
 	}
 }
 
@@ -99,15 +128,23 @@ static void add_rings(const struct evidence *evidence, struct policy *policy, st
 				    "not seen, and `io_uring sqpoll` is not granted");
 }
 
-/* In mainline a POSIX queue is a file of the root of nothing (do_mq_open() in ipc/mqueue.c). */
+/*
+ * In mainline a POSIX queue is a file of the root of nothing (do_mq_open() in ipc/mqueue.c):
+ * derive_files(). Evidence of before this was known has no names.
+ */
 static void note_queues(const struct evidence *evidence, struct policy *policy)
 {
-	size_t count;
+	size_t count, paths;
+	AUTO_FREE const struct evidence_fact **path = evidence_facts(evidence, FACT_PATH, &paths);
 	AUTO_FREE const struct evidence_fact **calls =
 		evidence_facts(evidence, FACT_SYSCALL, &count);
 
+	for (size_t i = 0; i < paths; i++)
+		if (queue_name(path[i]->fact.field[PATH_PATH]))
+			return;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(calls[i]->fact.field[SYSCALL_NAME], "mq_open") == 0)
+		if (strcmp(calls[i]->fact.field[SYSCALL_NAME], "mq_open") == 0 &&
+		    strcmp(calls[i]->fact.field[SYSCALL_RESULT], "ok") == 0)
 			policy_note(policy,
 				    "a POSIX message queue was opened: AppArmor asks for a "
 				    "file /NAME, and the name is not in the evidence: add "

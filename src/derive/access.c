@@ -246,6 +246,16 @@ static void add_ptrace(struct drafts *drafts, const struct fact *fact, const cha
 			       fact->field[PTRACE_TO], fact->field[PTRACE_PROGRAM]);
 }
 
+/* aa_task_setrlimit(): another's limits take a capability where its profile is another. */
+static void add_limits(struct drafts *drafts, const struct fact *fact, const struct reach *reach)
+{
+	if (reach && reach->outside && strcmp(fact->field[PTRACE_RESULT], "ok") == 0 &&
+	    drafts_enter(drafts, fact->field[PTRACE_PROGRAM]))
+		draft_add(drafts, APPARMOR_CAPABILITY, "sys_resource", "", "")->why =
+			xasprintf("limits of a process outside set by %s",
+				  fact->field[PTRACE_PROGRAM]);
+}
+
 static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
 {
 	size_t count;
@@ -260,6 +270,10 @@ static void add_ptraces(const struct evidence *evidence, struct drafts *drafts)
 		unsigned int perms = ptrace_perms(request);
 		bool traceme = strcmp(request, "traceme") == 0;
 
+		if (strcmp(request, "set-limit") == 0) {
+			add_limits(drafts, fact, reach);
+			continue;
+		}
 		/* A process may always look at itself (__ptrace_may_access(), mm_access()). */
 		if (!reach || strcmp(to, "self") == 0)
 			continue;

@@ -235,7 +235,7 @@ static void note_size(struct policy *policy)
 /* Where files may be met that have no name in the mount namespace of the process (d_path()). */
 static bool leaves_namespace(const struct evidence *evidence)
 {
-	size_t execs, mounts, namespaces;
+	size_t execs, mounts, namespaces, paths;
 	AUTO_FREE const struct evidence_fact **exec = evidence_facts(evidence, FACT_EXEC, &execs);
 	AUTO_FREE const struct evidence_fact **space =
 		evidence_facts(evidence, FACT_NAMESPACE, &namespaces);
@@ -246,6 +246,10 @@ static bool leaves_namespace(const struct evidence *evidence)
 	for (size_t i = 0; i < namespaces; i++)
 		if (strstr(space[i]->fact.field[NAMESPACE_KINDS], "mnt") ||
 		    strcmp(space[i]->fact.field[NAMESPACE_OPERATION], "chroot") == 0)
+			return true;
+	AUTO_FREE const struct evidence_fact **path = evidence_facts(evidence, FACT_PATH, &paths);
+	for (size_t i = 0; i < paths; i++)
+		if (strncmp(path[i]->fact.field[PATH_PATH], "/ns:", 4) == 0)
 			return true;
 	free(evidence_facts(evidence, FACT_MOUNT, &mounts)); /* any */
 	return mounts > 0;

@@ -119,6 +119,8 @@ void variation_note(const struct variation *variation, struct policy *policy);
 void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* Sockets, signals, ptrace, mounts. */
 void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+/* The name of a POSIX message queue in evidence ("/mqueue:NAME"), borrowed; NULL: it is none. */
+const char *queue_name(const char *path);
 /* User namespaces, io_uring, message queues, if the policy's options ask for abi 4.0. */
 void derive_abi4(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* All AppArmor rules; the capability rules must have been derived before. */

@@ -214,6 +214,27 @@ static bool is_owners(const struct fact *fact, bool user_changes)
 		 is_one_of(fact->field[PATH_ACCESS], rechecked, ARRAY_SIZE(rechecked)));
 }
 
+const char *queue_name(const char *path)
+{
+	static const char queue[] = "/mqueue:";
+
+	return strncmp(path, queue, sizeof(queue) - 1) == 0 ? path + sizeof(queue) - 1 : NULL;
+}
+
+/*
+ * What AppArmor calls a file without a name in any mount namespace: the name in its file system,
+ * below the root. Caller frees; NULL: it has a name.
+ */
+static char *nameless_file(const char *path, bool root)
+{
+	static const char namespace[] = "/ns:";
+	const char *queue = queue_name(path);
+
+	if (root || strncmp(path, namespace, sizeof(namespace) - 1) == 0)
+		return xstrdup("/");
+	return queue ? xasprintf("/%s", queue) : NULL;
+}
+
 static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 		     struct drafts *drafts)
 {
@@ -225,12 +246,16 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 	 */
 	bool memfd = strncmp(path, "/memfd:", 7) == 0;
 	bool huge = strcmp(path, "/anon_hugepage (deleted)") == 0;
+	AUTO_FREE char *nameless = nameless_file(path, memfd || huge);
 
 	if (!row || path[0] != '/' || (memfd && !(row->perms & PERM_IX)) ||
 	    !drafts_enter(drafts, fact->field[PATH_PROGRAM]))
 		return;
 	if (strncmp(row->access, "inherit-", 8) == 0 && !is_entered(drafts))
 		return;
+	if (queue_name(path) && strcmp(row->access, "delete") == 0)
+		return; /* mq_unlink(2) asks for no file */
+	policy->makes_queues |= queue_name(path) && strcmp(row->access, "create") == 0;
 	note_random(policy, path);
 	if (row->is_link) {
 		if (target[0] == '/')
@@ -244,7 +269,7 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 	if (row->perms & PERM_IX && !memfd)
 		add_transition(drafts, path, owner, describe(fact));
 	else
-		add_file(drafts, memfd || huge ? "/" : path, row->perms, owner, describe(fact));
+		add_file(drafts, nameless ? nameless : path, row->perms, owner, describe(fact));
 	if (memfd)
 		policy_note(policy, "a file in memory was executed: the rule for it is `/ ix`");
 	if (huge)

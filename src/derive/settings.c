@@ -61,7 +61,8 @@ static const char *const uses[] = {
 	"map-exec", "read", "truncate", "write", NULL,
 };
 /* The kernel's own file systems, which every container has, and which no read-only root changes. */
-static const char *const kernel_places[] = { "/dev/", "/proc/", "/sys/", "/memfd:", NULL };
+static const char *const kernel_places[] = { "/dev/",    "/proc/", "/sys/", "/memfd:",
+					     "/mqueue:", "/ns:",   NULL };
 /* What is here may vanish at each boot, or whenever it is old: file-hierarchy(7), hier(7). */
 static const char *const scratch_places[] = { "/run/", "/tmp/", "/var/run/", "/var/tmp/", NULL };
 

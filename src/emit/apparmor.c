@@ -102,6 +102,10 @@ static void add_io_uring(const struct apparmor_rule *rule, struct buf *out)
 static void add_mqueue(const struct apparmor_rule *rule, struct buf *out)
 {
 	buf_addf(out, "mqueue (%s) type=%s", rule->perms, rule->target);
+	if (*rule->name) {
+		buf_addc(out, ' ');
+		escape_apparmor(out, rule->name);
+	}
 }
 
 static const struct {
@@ -166,6 +170,12 @@ static void add_quiet(const struct policy *policy, size_t profile, const char *i
 				 "\n%s# %s: not worth a log line\n"
 				 "%sdeny capability %s,\n",
 				 indent, quiet[i].why, indent, quiet[i].asked);
+	/* mqueue_get_inode() in ipc/mqueue.c: it only chooses the limit */
+	if (policy->makes_queues && !has_rule(policy, profile, APPARMOR_CAPABILITY, "sys_resource"))
+		buf_addf(out,
+			 "\n%s# asked for whenever a message queue is made: not worth a log line\n"
+			 "%sdeny capability sys_resource,\n",
+			 indent, indent);
 }
 
 static void add_rules(const struct policy *policy, size_t profile, const char *indent,

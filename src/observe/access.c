@@ -193,13 +193,20 @@ void operands_walk_all(struct thread *thread)
 		operand_walk(thread, i);
 }
 
-const struct path *operand_path(struct observer *observer, struct thread *thread, size_t index)
+const struct path *operand_seen(struct thread *thread, size_t index)
 {
 	if (index >= thread->operand_count)
 		return NULL;
 	operand_walk(thread, index);
-	if (thread->operands[index].walk == 0)
-		return &thread->paths[index];
+	return thread->operands[index].walk == 0 ? &thread->paths[index] : NULL;
+}
+
+const struct path *operand_path(struct observer *observer, struct thread *thread, size_t index)
+{
+	const struct path *path = operand_seen(thread, index);
+
+	if (path || index >= thread->operand_count)
+		return path;
 	/*
 	 * Guarded: it was counted at the entry. What is only looked at may be gone by now, removed
 	 * by another process; no rule depends on it.
@@ -300,13 +307,21 @@ bool reads_link(const struct syscall_desc *row)
 	return strncmp(row->name, "readlink", 8) == 0;
 }
 
+/* Was the LSM asked for this access to the first operand? */
+static bool was_asked(struct thread *thread, const struct outcome *outcome, enum access access)
+{
+	return outcome->checked || refused_late(thread, outcome, access, 0);
+}
+
 void path_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	enum access access = thread->row->access;
 	bool link = reads_link(thread->row);
 
-	if (thread->looked || !(is_look(access) ? outcome->ok : outcome->checked) ||
-	    !thread->operand_count)
+	if (args_value(thread, ARG_UNLINK_FLAGS) & AT_REMOVEDIR)
+		access = ACCESS_RMDIR;
+	if (thread->looked || !thread->operand_count ||
+	    !(is_look(access) ? outcome->ok : was_asked(thread, outcome, access)))
 		return;
 	if (is_look(access) && !(observer->flags & OBSERVE_STAT) && !may_meet_process(thread, link))
 		return;
@@ -314,8 +329,6 @@ void path_leave(struct observer *observer, struct thread *thread, const struct o
 	if (access == ACCESS_STAT && !thread->operands[0].string.length &&
 	    !thread->operands[0].read_error)
 		return;
-	if (args_value(thread, ARG_UNLINK_FLAGS) & AT_REMOVEDIR)
-		access = ACCESS_RMDIR;
 	const struct path *path = operand_path(observer, thread, 0);
 	if (!path)
 		return;
@@ -325,7 +338,7 @@ void path_leave(struct observer *observer, struct thread *thread, const struct o
 
 void fd_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (!outcome->checked ||
+	if (!was_asked(thread, outcome, thread->row->access) ||
 	    (is_look(thread->row->access) && !(observer->flags & OBSERVE_STAT)))
 		return;
 	const struct path *path = operand_path(observer, thread, 0);
@@ -348,7 +361,7 @@ static char *with_slash(const char *name, bool slash)
 /* mkdir, mknod, symlink: the new object's uid is the thread's fsuid. */
 void create_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (!outcome->checked)
+	if (!was_asked(thread, outcome, thread->row->access))
 		return;
 	const struct path *path = operand_path(observer, thread, 0);
 	if (!path)
@@ -371,9 +384,13 @@ size_t access_of_open(uint64_t flags, bool directory, enum access words[4])
 		words[0] = ACCESS_STAT;
 		return 1;
 	}
-	if (mode != O_WRONLY)
+	/* O_ACCMODE itself: for ioctl(2) alone, with permission for both, but in no mode (f_mode)
+	 */
+	if (mode == O_ACCMODE)
+		words[count++] = ACCESS_STAT;
+	if (mode == O_RDONLY || mode == O_RDWR)
 		words[count++] = directory ? ACCESS_LIST : ACCESS_READ;
-	if (mode != O_RDONLY)
+	if (mode == O_WRONLY || mode == O_RDWR)
 		words[count++] = flags & O_APPEND ? ACCESS_APPEND : ACCESS_WRITE;
 	/* AppArmor asks for create even if the file is there. */
 	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
@@ -437,6 +454,9 @@ void open_leave(struct observer *observer, struct thread *thread, const struct o
 	int fd = (int)outcome->value;
 	pid_t linked = 0;
 
+	if (thread->value & O_CREAT && refused_late(thread, outcome, ACCESS_CREATE, 0))
+		emit_path(observer, thread, operand_seen(thread, 0)->name, ACCESS_CREATE,
+			  OWNER_SELF, NULL);
 	if (!outcome->checked)
 		return;
 	if (!outcome->ok || outcome->assumed) {
@@ -463,6 +483,8 @@ void open_leave(struct observer *observer, struct thread *thread, const struct o
 
 		linked = named ? named->linked : 0;
 	}
+	if (!path.name && !(thread->value & O_PATH))
+		namespace_opened(observer, thread, fd, path.object.uid);
 	opened(observer, thread, &path, linked);
 }
 
@@ -488,14 +510,14 @@ static void emit_exchange(struct observer *observer, struct thread *thread,
 		if (is_directory(self) == is_directory(other))
 			continue;
 		AUTO_FREE char *name = with_slash(self->name, is_directory(other));
-		emit_path(observer, thread, name, ACCESS_EXCHANGE, owner_of_path(thread, other),
+		emit_path(observer, thread, name, ACCESS_RENAME_TO, owner_of_path(thread, other),
 			  other->name);
 	}
 }
 
 void rename_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (!outcome->checked || thread->operand_count < 2)
+	if (!was_asked(thread, outcome, ACCESS_RENAME_FROM) || thread->operand_count < 2)
 		return;
 	const struct path *ends[2] = { operand_path(observer, thread, 0),
 				       operand_path(observer, thread, 1) };
@@ -514,11 +536,16 @@ void rename_leave(struct observer *observer, struct thread *thread, const struct
 
 void link_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
-	if (!outcome->checked || thread->operand_count < 2)
+	/* A directory is refused late (vfs_link()), another's file early (may_linkat()). */
+	bool directory = outcome->value == -EPERM && operand_seen(thread, 0) &&
+			 is_directory(operand_seen(thread, 0));
+	if (thread->operand_count < 2 || !(directory || was_asked(thread, outcome, ACCESS_LINK)))
 		return;
 	const struct path *old = operand_path(observer, thread, 0);
 	const struct path *new = operand_path(observer, thread, 1);
 	if (!old || !new)
 		return;
-	emit_path(observer, thread, new->name, ACCESS_LINK, owner_of_path(thread, old), old->name);
+	/* Of a directory, which is refused, the name has no slash here: aa_path_link(). */
+	AUTO_FREE char *target = with_slash(old->name, false);
+	emit_path(observer, thread, new->name, ACCESS_LINK, owner_of_path(thread, old), target);
 }

@@ -41,6 +41,7 @@ const struct topic_desc topic_descs[TOPICS] = {
 	[TOPIC_FD] = { TOPIC_EARLY, NULL, fd_leave },
 	[TOPIC_FLOCK] = { TOPIC_EARLY, NULL, flock_leave },
 	[TOPIC_FSOPEN] = { TOPIC_ALWAYS, mount_enter, mount_leave },
+	[TOPIC_IOCTL] = { 0, NULL, ioctl_leave },
 	[TOPIC_KILL] = { TOPIC_EARLY, kill_enter, kill_leave },
 	[TOPIC_KILL_PIDFD] = { TOPIC_EARLY, kill_enter, kill_leave },
 	[TOPIC_KILL_THREAD] = { TOPIC_EARLY, kill_enter, kill_leave },
@@ -52,6 +53,7 @@ const struct topic_desc topic_descs[TOPICS] = {
 	[TOPIC_MOUNT_PATH] = { 0, NULL, mount_path_leave },
 	[TOPIC_MOVE_MOUNT] = { 0, NULL, move_mount_leave },
 	[TOPIC_MPROTECT] = { TOPIC_EARLY, NULL, mprotect_leave },
+	[TOPIC_MQUEUE] = { 0, mqueue_enter, mqueue_leave },
 	[TOPIC_OPEN] = { TOPIC_EARLY, open_enter, open_leave },
 	[TOPIC_PATH] = { TOPIC_EARLY, NULL, path_leave },
 	[TOPIC_PIVOT_ROOT] = { 0, NULL, pivot_root_leave },
@@ -330,12 +332,13 @@ void args_forget(struct observer *observer)
  * A call that failed so was let through by the LSM, whose hooks come before: in fs/namei.c
  * security_path_*() before vfs_*(), in fs/open.c security_file_open() before the file's own open,
  * in net/unix/af_unix.c after the lookup, in fs/locks.c before the lock is tried. Not listed is
- * what the lookup and the permission bits say earlier (ENOENT, ENOTDIR, ELOOP, EACCES, EPERM,
- * EEXIST, EROFS, EXDEV, EISDIR, ...): then nothing was asked of a profile.
+ * what the lookup and the permission bits mostly say earlier (ENOENT, ENOTDIR, ELOOP, EACCES,
+ * EPERM, ETXTBSY, EEXIST, EROFS, EXDEV, EISDIR, ...): then nothing was asked of a profile.
+ * refused.c has the rest.
  */
-static const int late_errnos[] = { ENOTEMPTY, EBUSY,  EAGAIN, ECONNREFUSED, EINPROGRESS, ETXTBSY,
-				   ENXIO,     ENODEV, EINTR,  ENOSPC,       EDQUOT,      EIO,
-				   EMLINK,    EFBIG,  ENOMEM, ENOEXEC,      EDEADLK,     ENOLCK };
+static const int late_errnos[] = { ENOTEMPTY, EBUSY,  EAGAIN,  ECONNREFUSED, EINPROGRESS, ENXIO,
+				   ENODEV,    EINTR,  ENOSPC,  EDQUOT,       EIO,         EMLINK,
+				   EFBIG,     ENOMEM, ENOEXEC, EDEADLK,      ENOLCK };
 
 /* include/linux/errno.h: ERESTARTSYS ... ERESTART_RESTARTBLOCK, never seen by the program. */
 static bool is_restart(int64_t number)

@@ -308,7 +308,8 @@ void exec_leave(struct observer *observer, struct thread *thread, const struct o
 {
 	const struct path *path;
 
-	if (!outcome->checked || !thread->operand_count || !(observer->flags & OBSERVE_PATHS))
+	if (!thread->operand_count || !(observer->flags & OBSERVE_PATHS) ||
+	    !(outcome->checked || refused_late(thread, outcome, ACCESS_EXEC, 0)))
 		return;
 	path = operand_path(observer, thread, 0);
 	if (path)

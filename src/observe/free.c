@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -11,43 +12,27 @@
 enum { CLOCK_ALARM_1 = 8, CLOCK_ALARM_2 = 9 };
 
 static const unsigned int topic_lessons[TOPICS] = {
-	[TOPIC_ACCEPT] = LESSON_PATHS,
-	[TOPIC_BIND] = LESSON_PATHS | LESSON_LISTEN,
-	[TOPIC_CHROOT] = LESSON_PATHS,
-	[TOPIC_CLONE] = LESSON_PATHS | LESSON_ALWAYS,
+	[TOPIC_ACCEPT] = LESSON_PATHS,       [TOPIC_BIND] = LESSON_PATHS | LESSON_LISTEN,
+	[TOPIC_CHROOT] = LESSON_PATHS,       [TOPIC_CLONE] = LESSON_PATHS | LESSON_ALWAYS,
 	[TOPIC_CLONE3] = LESSON_ALWAYS, /* its flags are in memory */
-	[TOPIC_CONNECT] = LESSON_PATHS,
-	[TOPIC_CREATE] = LESSON_PATHS,
-	[TOPIC_EXEC] = LESSON_ALWAYS,
-	[TOPIC_FCNTL] = LESSON_PATHS,
-	[TOPIC_FD] = LESSON_PATHS,
-	[TOPIC_FLOCK] = LESSON_PATHS,
+	[TOPIC_CONNECT] = LESSON_PATHS,      [TOPIC_CREATE] = LESSON_PATHS,
+	[TOPIC_EXEC] = LESSON_ALWAYS,        [TOPIC_FCNTL] = LESSON_PATHS,
+	[TOPIC_FD] = LESSON_PATHS,           [TOPIC_FLOCK] = LESSON_PATHS,
 	[TOPIC_FSOPEN] = LESSON_ALWAYS, /* FUSE: observer->serves_files */
-	[TOPIC_KILL] = LESSON_PATHS,
-	[TOPIC_KILL_PIDFD] = LESSON_PATHS,
-	[TOPIC_KILL_THREAD] = LESSON_PATHS,
-	[TOPIC_LINK] = LESSON_PATHS,
-	[TOPIC_LISTEN] = LESSON_PATHS | LESSON_LISTEN,
-	[TOPIC_MMAP] = LESSON_PATHS,
-	[TOPIC_MOUNT] = LESSON_ALWAYS, /* as fsopen */
-	[TOPIC_MOUNT_FD] = LESSON_PATHS,
-	[TOPIC_MOUNT_PATH] = LESSON_PATHS,
-	[TOPIC_MOVE_MOUNT] = LESSON_PATHS,
-	[TOPIC_MPROTECT] = LESSON_PATHS,
-	[TOPIC_OPEN] = LESSON_PATHS,
-	[TOPIC_PATH] = LESSON_PATHS,
-	[TOPIC_PIVOT_ROOT] = LESSON_PATHS,
+	[TOPIC_IOCTL] = LESSON_PATHS,        [TOPIC_KILL] = LESSON_PATHS,
+	[TOPIC_KILL_PIDFD] = LESSON_PATHS,   [TOPIC_KILL_THREAD] = LESSON_PATHS,
+	[TOPIC_LINK] = LESSON_PATHS,         [TOPIC_LISTEN] = LESSON_PATHS | LESSON_LISTEN,
+	[TOPIC_MMAP] = LESSON_PATHS,         [TOPIC_MOUNT] = LESSON_ALWAYS, /* as fsopen */
+	[TOPIC_MOUNT_FD] = LESSON_PATHS,     [TOPIC_MOUNT_PATH] = LESSON_PATHS,
+	[TOPIC_MOVE_MOUNT] = LESSON_PATHS,   [TOPIC_MPROTECT] = LESSON_PATHS,
+	[TOPIC_MQUEUE] = LESSON_PATHS,       [TOPIC_OPEN] = LESSON_PATHS,
+	[TOPIC_PATH] = LESSON_PATHS,         [TOPIC_PIVOT_ROOT] = LESSON_PATHS,
 	[TOPIC_PRCTL] = LESSON_ALWAYS, /* its own filters, no_new_privs */
-	[TOPIC_PTRACE] = LESSON_ALWAYS,
-	[TOPIC_PTRACE_PID] = LESSON_PATHS,
-	[TOPIC_PTRACE_PIDFD] = LESSON_PATHS,
-	[TOPIC_RENAME] = LESSON_PATHS,
-	[TOPIC_SENDMMSG] = LESSON_PATHS,
-	[TOPIC_SENDMSG] = LESSON_PATHS,
-	[TOPIC_SENDTO] = LESSON_PATHS,
-	[TOPIC_SETNS] = LESSON_ALWAYS,
-	[TOPIC_SOCKET] = LESSON_PATHS,
-	[TOPIC_UMOUNT] = LESSON_PATHS,
+	[TOPIC_PTRACE] = LESSON_ALWAYS,      [TOPIC_PTRACE_PID] = LESSON_PATHS,
+	[TOPIC_PTRACE_PIDFD] = LESSON_PATHS, [TOPIC_RENAME] = LESSON_PATHS,
+	[TOPIC_SENDMMSG] = LESSON_PATHS,     [TOPIC_SENDMSG] = LESSON_PATHS,
+	[TOPIC_SENDTO] = LESSON_PATHS,       [TOPIC_SETNS] = LESSON_ALWAYS,
+	[TOPIC_SOCKET] = LESSON_PATHS,       [TOPIC_UMOUNT] = LESSON_PATHS,
 	[TOPIC_UNSHARE] = LESSON_ALWAYS,
 };
 
@@ -148,8 +133,9 @@ static bool fcntl_is_plain(unsigned int wanted, const uint64_t *values)
 
 static bool ioctl_is_plain(unsigned int wanted, const uint64_t *values)
 {
-	(void)wanted;
-	return !capable_asks_ioctl((uint32_t)values[0]);
+	if (wanted & LESSON_PATHS && (uint32_t)values[0] == TIOCGPTPEER) /* ioctl_leave() */
+		return false;
+	return !(wanted & LESSON_CAPS) || !capable_asks_ioctl((uint32_t)values[0]);
 }
 
 static bool option_is_plain(unsigned int wanted, const uint64_t *values)
@@ -203,7 +189,7 @@ const struct free_rule free_rules[] = {
 	  .zero = { .index = 2, .mask = O_NOATIME, .when = FOR_ONE, .value = F_SETFL } },
 	{ .name = "getsockopt", OPTION_RULE },
 	{ .name = "ioctl",
-	  .answers = LESSON_CAPS,
+	  .answers = LESSON_PATHS | LESSON_CAPS,
 	  .keys = { { 1, WORD } },
 	  .plain = ioctl_is_plain },
 	{ .name = "mmap", MMAP_RULE },
@@ -216,6 +202,8 @@ const struct free_rule free_rules[] = {
 	  .answers = LESSON_PATHS,
 	  .keys = { { 2, LONG } },
 	  .plain = prot_is_plain },
+	/* of the caller itself nothing is asked: ptrace_enter() */
+	{ .name = "prlimit64", .answers = LESSON_PATHS, .zero = { .index = 0, .mask = WORD } },
 	/* without an address nothing is said but to the peer; rule_sendto() looks for netlink */
 	{ .name = "sendto",
 	  .answers = LESSON_PATHS | LESSON_CAPS,

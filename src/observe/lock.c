@@ -50,6 +50,23 @@ void fcntl_leave(struct observer *observer, struct thread *thread, const struct 
 		emit_fd(observer, thread, (int)thread->args[0], (enum access)thread->value);
 }
 
+/* What mapping a file is asked for: common_mmap() in security/apparmor/lsm.c. */
+static const struct mapping_row {
+	uint64_t protection;
+	enum access access;
+} mapping_rows[] = {
+	{ PROT_READ, ACCESS_READ },
+	{ PROT_WRITE, ACCESS_WRITE },
+	{ PROT_EXEC, ACCESS_MAP_EXEC },
+};
+
+static bool is_mapped_for(const struct thread *thread, const struct mapping_row *row)
+{
+	bool private = (thread->args[3] & MAP_PRIVATE) != 0;
+
+	return (thread->args[2] & row->protection) && !(private && row->access == ACCESS_WRITE);
+}
+
 /*
  * Anonymous huge pages are a file of hugetlbfs, whose name leads nowhere, and that is mediated
  * (common_mmap() in security/apparmor/lsm.c) before the pages are looked for
@@ -58,20 +75,16 @@ void fcntl_leave(struct observer *observer, struct thread *thread, const struct 
 static void mapped_huge(struct observer *observer, struct thread *thread)
 {
 	static const char name[] = "/anon_hugepage (deleted)"; /* as in /proc/PID/maps */
-	static const struct {
-		int protection;
-		enum access access;
-	} rows[] = {
-		{ PROT_READ, ACCESS_READ },
-		{ PROT_WRITE, ACCESS_WRITE },
-		{ PROT_EXEC, ACCESS_MAP_EXEC },
-	};
-	bool private = (thread->args[3] & MAP_PRIVATE) != 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if ((thread->args[2] & (uint64_t)rows[i].protection) &&
-		    !(private && rows[i].protection == PROT_WRITE))
-			emit_path(observer, thread, name, rows[i].access, OWNER_SELF, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(mapping_rows); i++)
+		if (is_mapped_for(thread, &mapping_rows[i]))
+			emit_path(observer, thread, name, mapping_rows[i].access, OWNER_SELF, NULL);
+}
+
+/* security_mmap_file() comes before all that do_mmap() refuses: the open mode, a noexec mount. */
+static bool was_refused_late(const struct outcome *outcome)
+{
+	return outcome->value == -EACCES || outcome->value == -EPERM || outcome->value == -ENODEV;
 }
 
 void mmap_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
@@ -80,8 +93,14 @@ void mmap_leave(struct observer *observer, struct thread *thread, const struct o
 
 	if ((thread->args[3] & huge) == huge && (outcome->ok || outcome->value == -ENOMEM))
 		mapped_huge(observer, thread);
-	if (outcome->ok && (thread->args[2] & PROT_EXEC) && !(thread->args[3] & MAP_ANONYMOUS))
-		emit_fd(observer, thread, (int)thread->args[4], ACCESS_MAP_EXEC);
+	if (thread->args[3] & MAP_ANONYMOUS)
+		return;
+	/* What else a mapping takes, the open did, or it fails. */
+	for (size_t i = 0; i < ARRAY_SIZE(mapping_rows); i++)
+		if (is_mapped_for(thread, &mapping_rows[i]) &&
+		    (was_refused_late(outcome) ||
+		     (outcome->ok && mapping_rows[i].access == ACCESS_MAP_EXEC)))
+			emit_fd(observer, thread, (int)thread->args[4], mapping_rows[i].access);
 }
 
 /* ---- mprotect ---- */

@@ -1,6 +1,7 @@
 /* Mounts and namespaces. */
 #include <observe/observe.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
@@ -179,7 +180,11 @@ void mount_leave(struct observer *observer, struct thread *thread, const struct 
 {
 	AUTO_BUF struct buf options = BUF_INIT;
 
-	if (!outcome->ok)
+	/* path_mount() looks at the capability behind security_sb_mount(); fsopen(2) is not asked.
+	 */
+	bool refused = outcome->value == -EPERM && thread->row->topic == TOPIC_MOUNT &&
+		       observer->flags & OBSERVE_PATHS && operand_seen(thread, 0);
+	if (!outcome->ok && !refused)
 		return;
 	if (!(observer->flags & OBSERVE_PATHS)) { /* then nobody sees /dev/fuse being opened */
 		if (strncmp(buf_text(&thread->text), "fuse", 4) == 0)
@@ -325,6 +330,18 @@ static uint64_t namespace_of_fd(const struct thread *thread, int fd)
 			return namespaces[i].bit;
 	}
 	return 0;
+}
+
+void namespace_opened(struct observer *observer, struct thread *thread, int fd, uid_t uid)
+{
+	AUTO_BUF struct buf name = BUF_INIT;
+	uint64_t flag = namespace_of_fd(thread, fd);
+
+	if (!flag)
+		return;
+	buf_adds(&name, "/ns:");
+	namespace_kinds(flag, &name);
+	emit_path(observer, thread, buf_text(&name), ACCESS_READ, owner_of(thread, uid), NULL);
 }
 
 /* 0 as type stands for whatever the descriptor is (setns(2)). */

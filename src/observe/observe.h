@@ -135,6 +135,7 @@ enum topic {
 	TOPIC_FD,
 	TOPIC_FLOCK,
 	TOPIC_FSOPEN,
+	TOPIC_IOCTL,
 	TOPIC_KILL,
 	TOPIC_KILL_PIDFD,
 	TOPIC_KILL_THREAD,
@@ -146,6 +147,7 @@ enum topic {
 	TOPIC_MOUNT_PATH,
 	TOPIC_MOVE_MOUNT,
 	TOPIC_MPROTECT,
+	TOPIC_MQUEUE,
 	TOPIC_OPEN,
 	TOPIC_PATH,
 	TOPIC_PIVOT_ROOT,
@@ -474,6 +476,8 @@ void operands_walk_all(struct thread *thread);
  * told; its name is NULL for an object without one.
  */
 const struct path *operand_path(struct observer *observer, struct thread *thread, size_t index);
+/* As operand_path(), but what cannot be resolved is not counted. */
+const struct path *operand_seen(struct thread *thread, size_t index);
 
 /* Is the object of that uid the thread's own? */
 enum owner { OWNER_SELF, OWNER_OTHER, OWNER_UNKNOWN };
@@ -514,6 +518,21 @@ void looked_learn(struct observer *observer, struct thread *thread);
 void looked_forget(struct process *process); /* frees what was learned of the process */
 /* The operands of a call were read: does it look for other processes, in /proc? */
 void looked_meet(struct observer *observer, struct thread *thread);
+
+/* ---- refused.c ---- */
+
+/*
+ * Did the call fail behind the check of the LSM for this access to its operand at index, though
+ * the number is one of permission bits, which mostly refuse before it (outcome->checked is false)?
+ */
+bool refused_late(struct thread *thread, const struct outcome *outcome, enum access access,
+		  size_t index);
+
+/* ---- special.c: files without a name of their own ---- */
+
+void mqueue_enter(struct observer *, struct thread *);
+void mqueue_leave(struct observer *, struct thread *, const struct outcome *);
+void ioctl_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* ---- temporary.c: names that are made up ---- */
 
@@ -621,6 +640,8 @@ void clone3_leave(struct observer *, struct thread *, const struct outcome *);
 void unshare_leave(struct observer *, struct thread *, const struct outcome *);
 void setns_enter(struct observer *, struct thread *);
 void setns_leave(struct observer *, struct thread *, const struct outcome *);
+/* A descriptor was opened that has no name: is it of a namespace (/proc/PID/ns/NAME)? */
+void namespace_opened(struct observer *observer, struct thread *thread, int fd, uid_t uid);
 void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* ---- privilege.c ---- */

@@ -129,9 +129,16 @@ static bool is_own_pid(pid_t tgid, const char *number, size_t length)
 
 void path_to_text(pid_t tgid, const char *bytes, size_t length, struct buf *out)
 {
-	static const char proc[] = "/proc/", task[] = "/task/";
+	static const char proc[] = "/proc/", task[] = "/task/", pts[] = "/dev/pts/";
 	size_t at = sizeof proc - 1, count;
 
+	/* The kernel numbers terminals as it numbers processes (NR_UNIX98_PTY_MAX: 7 digits). */
+	if (length > sizeof pts - 1 && memcmp(bytes, pts, sizeof pts - 1) == 0 &&
+	    count_digits(bytes + sizeof pts - 1, length - (sizeof pts - 1)) ==
+		    length - (sizeof pts - 1)) {
+		buf_addf(out, "%s\\{digits:7}", pts);
+		return;
+	}
 	if (length <= at || memcmp(bytes, proc, at) != 0 ||
 	    !(count = count_digits(bytes + at, length - at)) ||
 	    (at + count < length && bytes[at + count] != '/')) {

@@ -63,7 +63,8 @@ struct path {
  * Resolves string as tid would with this dirfd (AT_FDCWD for its working directory). Returns 0, or
  * -1 with path->error set where the name could not be told at all (loss: the caller counts it
  * unless the tracee's own string was bad: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EBADF; or the call
- * itself was refused likewise). Own /proc/PID becomes \{pid}, task/TID \{tid}, another's \{pids}.
+ * itself was refused likewise). Own /proc/PID becomes \{pid}, task/TID \{tid}, another's \{pids},
+ * /dev/pts/N \{digits:7}.
  * Whatever it returns, the directories searched so far are listed; what ret_path held is released.
  * The name of a missing last component has no "/" at its end, whatever it would become.
  * 0 with name NULL: the object has no path (a pipe by /proc/self/fd/N, a memfd).

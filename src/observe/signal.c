@@ -215,14 +215,16 @@ void prctl_leave(struct observer *observer, struct thread *thread, const struct 
 void ptrace_enter(struct observer *observer, struct thread *thread)
 {
 	enum topic topic = thread->row->topic;
+	pid_t pid = (pid_t)args_value(thread, ARG_PID);
 
 	if (topic == TOPIC_PTRACE_PIDFD)
 		thread->word = class_of_pidfd(observer, thread, (int)thread->args[0]);
 	else if (topic == TOPIC_PTRACE && thread->args[0] == PTRACE_TRACEME)
 		thread->word = "workload"; /* its parent */
-	else
-		thread->word =
-			process_class(observer, thread, (pid_t)thread->args[topic == TOPIC_PTRACE]);
+	else /* 0 is the caller wherever it is not an error; perf_event_open(2): -1 is nobody */
+		thread->word = pid > 0 ? process_class(observer, thread, pid) : "self";
+	if (strcmp(thread->row->name, "kcmp") == 0 && strcmp(thread->word, "self") == 0)
+		thread->word = process_class(observer, thread, (pid_t)thread->args[1]);
 }
 
 static const char *request_of_call(const struct thread *thread, char scratch[32])
@@ -230,10 +232,11 @@ static const char *request_of_call(const struct thread *thread, char scratch[32]
 	static const struct {
 		const char *call, *request;
 	} rows[] = {
-		{ "kcmp", "kcmp" },
-		{ "pidfd_getfd", "getfd" },
-		{ "process_vm_readv", "vm-read" },
-		{ "process_vm_writev", "vm-write" },
+		{ "get_robust_list", "read" },     { "kcmp", "kcmp" },
+		{ "migrate_pages", "read" },       { "move_pages", "read" },
+		{ "perf_event_open", "read" },     { "pidfd_getfd", "getfd" },
+		{ "prlimit64", "set-limit" },      { "process_madvise", "read" },
+		{ "process_vm_readv", "vm-read" }, { "process_vm_writev", "vm-write" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -251,12 +254,25 @@ static void emit_ptrace(struct observer *observer, struct thread *thread, const 
 	emit_fact(observer, FACT_PTRACE, request, class, thread_program(thread), buf_text(&text));
 }
 
+/* Calls that may mean another process: the own one is no fact, and neither are limits just read. */
+static bool is_no_look(const struct thread *thread)
+{
+	static const char *const others[] = { "get_robust_list", "migrate_pages", "move_pages",
+					      "perf_event_open", "prlimit64" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(others[i], thread->row->name) == 0)
+			return strcmp(thread->word, "self") == 0 ||
+			       (strcmp(others[i], "prlimit64") == 0 && !thread->args[2]);
+	return false;
+}
+
 void ptrace_leave(struct observer *observer, struct thread *thread, const struct outcome *outcome)
 {
 	char scratch[32];
 	const char *request = request_of_call(thread, scratch);
 
-	if (outcome->unknown)
+	if (outcome->unknown || is_no_look(thread))
 		return;
 	emit_ptrace(observer, thread, request, thread->word, outcome->value);
 	if (outcome->value != -EPERM || thread->row->topic != TOPIC_PTRACE ||

@@ -115,9 +115,9 @@ static void test_names(void **state)
 	expect_path(&run, "hard", "link", "owner", "moved/b");
 	expect_path(&run, "born", "link", "owner", "#\\{inode}");
 	expect_path(&run, "hard", "exchange", "owner", "moved/");
-	expect_path(&run, "hard/", "exchange", "owner", "moved/");
+	expect_path(&run, "hard/", "rename-to", "owner", "moved/");
 	expect_path(&run, "moved/", "exchange", "owner", "hard");
-	expect_path(&run, "moved", "exchange", "owner", "hard");
+	expect_path(&run, "moved", "rename-to", "owner", "hard");
 	expect_path(&run, "moved/b", "delete", "owner", NULL);
 	expect_path(&run, "moved/", "rmdir", "owner", NULL);
 	expect_path(&run, "node", "mknod", "owner", NULL);
