@@ -18,7 +18,7 @@ tests/vm/arch-vm --prepare amd64 >"$T/prepare" 2>&1 ||
 	t_skip_all "the kernel cannot be fetched: $(tail -n 1 "$T/prepare")"
 rm -rf "$dir"
 mkdir -p "$dir" || exit 1
-cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/hs" tests/vm/apparmor/helper.c || exit 1
+cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/hs" tests/vm/apparmor/helper*.c || exit 1
 cd "$dir" || exit 1
 rows='userns unshare user
 mq mqopen /whittle -- mqunlink /whittle

@@ -19,7 +19,7 @@ tests/vm/arch-vm --prepare amd64 >"$T/prepare" 2>&1 ||
 	t_skip_all "the kernel cannot be fetched: $(tail -n 1 "$T/prepare")"
 rm -rf "$dir"
 mkdir -p "$dir/h" "$dir/rows" || exit 1
-cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/h/hs" "$here/helper.c" || exit 1
+cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/h/hs" "$here"/helper*.c || exit 1
 
 # Without the rows whose program is not here.
 absent=

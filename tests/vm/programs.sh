@@ -24,7 +24,7 @@ tests/vm/arch-vm --prepare amd64 >"$T/prepare" 2>&1 ||
 	t_skip_all "the kernel cannot be fetched: $(tail -n 1 "$T/prepare")"
 rm -rf "$dir"
 mkdir -p "$dir/keep" || exit 1
-cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/h" tests/vm/apparmor/helper.c || exit 1
+cc -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$dir/h" tests/vm/apparmor/helper*.c || exit 1
 cc -std=gnu11 -O1 -D_GNU_SOURCE -static -pthread -o "$dir/keep/static" tests/workloads/corpus_small.c 2>/dev/null
 
 # denials FILE NAME: the records of the program's profile

@@ -28,33 +28,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-/* The function of an operation: -1 with errno, or anything else. Not each has a use for both. */
-#define OP(name)                                                                                   \
-	static int do_##name(struct state *state __attribute__((unused)),                          \
-			     char **args __attribute__((unused)))
-/* One that is a single call. */
-#define CALL(name, call)                                                                           \
-	OP(name)                                                                                   \
-	{                                                                                          \
-		return (int)(call);                                                                \
-	}
+#include "helper.h"
 
 extern char **environ;
 
-struct state {
-	int fd;
-	pid_t child; /* 0: none */
-	void *map;
-};
-
-struct word {
-	const char *name;
-	int value;
-};
-
-/* The value of a word; a word that the table lacks is a mistake in the corpus. */
-static int word_value(const struct word *words, size_t count, const char *name, size_t length)
+int word_value(const struct word *words, size_t count, const char *name, size_t length)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strlen(words[i].name) == length && strncmp(words[i].name, name, length) == 0)
@@ -63,13 +41,14 @@ static int word_value(const struct word *words, size_t count, const char *name, 
 	exit(99);
 }
 
-static int open_flags(const char *text)
+int open_flags(const char *text)
 {
 	static const struct word words[] = {
-		{ "RD", O_RDONLY },   { "WR", O_WRONLY },     { "RW", O_RDWR },
-		{ "CREAT", O_CREAT }, { "TRUNC", O_TRUNC },   { "APPEND", O_APPEND },
-		{ "EXCL", O_EXCL },   { "DIR", O_DIRECTORY }, { "PATH", O_PATH },
-		{ "TMP", O_TMPFILE },
+		{ "RD", O_RDONLY },       { "WR", O_WRONLY },         { "RW", O_RDWR },
+		{ "CREAT", O_CREAT },     { "TRUNC", O_TRUNC },       { "APPEND", O_APPEND },
+		{ "EXCL", O_EXCL },       { "DIR", O_DIRECTORY },     { "PATH", O_PATH },
+		{ "TMP", O_TMPFILE },     { "NOFOLLOW", O_NOFOLLOW }, { "NONBLOCK", O_NONBLOCK },
+		{ "NOATIME", O_NOATIME }, { "NOCTTY", O_NOCTTY },     { "ACC3", O_ACCMODE },
 	};
 	int flags = 0;
 
@@ -82,12 +61,13 @@ static int open_flags(const char *text)
 	return flags;
 }
 
-static int socket_type(const char *name)
+int socket_type(const char *name)
 {
 	static const struct word words[] = {
 		{ "stream", SOCK_STREAM },
 		{ "dgram", SOCK_DGRAM },
 		{ "raw", SOCK_RAW },
+		{ "seqpacket", SOCK_SEQPACKET },
 	};
 
 	return word_value(words, COUNT(words), name, strlen(name));
@@ -552,13 +532,7 @@ OP(fence)
 	return 0;
 }
 
-enum { TAKES_REST = 1 << 8 };
-
-static const struct op {
-	const char *name;
-	int args; /* how many at least, and TAKES_REST */
-	int (*run)(struct state *state, char **args);
-} ops[] = {
+static const struct op ops[] = {
 	{ "accept", 0, do_accept },
 	{ "alarm", 1, do_alarm },
 	{ "anonx", 0, do_anonx },
@@ -639,13 +613,17 @@ static const struct op {
 	{ "utimes", 1, do_utimes },
 	{ "vmread", 0, do_vmread },
 	{ "write", 0, do_write },
+	{ NULL, 0, NULL },
 };
 
 static const struct op *find_op(const char *name)
 {
-	for (size_t i = 0; i < COUNT(ops); i++)
-		if (strcmp(ops[i].name, name) == 0)
-			return &ops[i];
+	static const struct op *const tables[] = { ops, file_ops, process_ops, system_ops };
+
+	for (size_t i = 0; i < COUNT(tables); i++)
+		for (const struct op *op = tables[i]; op->name; op++)
+			if (strcmp(op->name, name) == 0)
+				return op;
 	printf("no such operation: %s\n", name);
 	exit(99);
 }
