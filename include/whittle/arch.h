@@ -25,6 +25,7 @@ struct abi {
 	const char *oci;     /* "SCMP_ARCH_X86_64", as OCI and Docker profiles name it */
 	unsigned int word;   /* bytes of a long in user space */
 	uint64_t clone;      /* the number of clone(2): looked at for each call */
+	uint64_t exit_group; /* the same */
 	uint32_t bit;        /* set in every number of this ABI (x32: 0x40000000), else 0 */
 	unsigned int quirks; /* enum abi_quirk */
 };

@@ -203,6 +203,18 @@ bool trace_main_running(const struct trace *trace);
 int trace_main_status(const struct trace *trace); /* as of waitpid(2), once it is gone */
 size_t trace_count(const struct trace *trace);    /* tracees alive */
 
+/*
+ * Looks at what the processes have in memory; worth it at each tick, and when one calls
+ * exit_group(2).
+ */
+void trace_measure(struct trace *trace);
+/*
+ * The most bytes that processes had resident, added up over those that ran at the same time (what
+ * several share counts for each), as far as trace_measure() saw; and the most threads at once.
+ */
+uint64_t trace_peak_memory(const struct trace *trace);
+size_t trace_peak_tasks(const struct trace *trace);
+
 /* Sends a signal to the main process, or to every process of the workload if that is gone. */
 void trace_signal(struct trace *trace, int signal);
 /* Sends SIGKILL to every process of the workload. */

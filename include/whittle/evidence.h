@@ -7,7 +7,7 @@
 
 #include <whittle/fact.h>
 
-#define EVIDENCE_SCHEMA "whittle-evidence/3"
+#define EVIDENCE_SCHEMA "whittle-evidence/4"
 
 /* What a run was to learn. Those that observer_new() takes have its values. */
 enum facet {
@@ -53,6 +53,15 @@ enum container_field {
 };
 extern const char *const evidence_container_names[CONTAINER_FIELDS];
 
+/* The most that a run had at once; 0: not measured. */
+struct evidence_peak {
+	uint64_t memory; /* bytes */
+	uint64_t tasks;  /* processes and their threads */
+	/* By the control group of a container, which counts each page once, and what is in tmpfs
+	   too; else what the processes that ran at the same time had resident (VmHWM), each. */
+	bool of_cgroup;
+};
+
 struct evidence_run {
 	char id[33];    /* 128 random bits in hex: what makes it this run */
 	char *name;     /* label: given by the user, else "run" */
@@ -69,6 +78,8 @@ struct evidence_run {
 	char *machine;       /* uname -m */
 	char *libc;          /* whittle's own C library: "glibc 2.36" */
 	bool privileged;     /* whittle held CAP_SYS_PTRACE */
+	char *user;          /* "0:0": uid and gid that it began with, its own; "": not known */
+	struct evidence_peak peak;
 	/* enum container_field; all NULL: the run was of a program on the host */
 	char *container[CONTAINER_FIELDS];
 	struct evidence_note *losses;

@@ -5,6 +5,7 @@
  */
 #include <cli/adopt.h>
 #include <cli/briefing.h>
+#include <cli/cgroup.h>
 #include <cli/cli.h>
 #include <cli/client.h>
 #include <cli/handover.h>
@@ -40,6 +41,7 @@ struct adopted {
 	int channel; /* to the agent */
 	pid_t pid;   /* of the process of the first image; 0: there is none yet */
 	int pidfd;   /* of it, or -1 */
+	struct cgroup cgroup;
 	pid_t agent;
 	bool begun, told_listening, told_end;
 	struct settling settling;
@@ -90,6 +92,16 @@ static void tell(const struct adopted *adopted, enum adopt_word word)
 	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* In the numbers of the container, whose user namespace whittle is in. */
+static void note_user(struct evidence_run *run, pid_t tgid)
+{
+	int64_t uid = proc_number(tgid, "Uid"), gid = proc_number(tgid, "Gid");
+
+	free(STEAL(run->user));
+	if (uid >= 0 && gid >= 0)
+		run->user = xasprintf("%lld:%lld", (long long)uid, (long long)gid);
+}
+
 /* The first image: its process, and its arguments as execve(2) left them. */
 static void note_image(struct adopted *adopted, pid_t tgid)
 {
@@ -101,6 +113,7 @@ static void note_image(struct adopted *adopted, pid_t tgid)
 
 	adopted->pid = tgid;
 	adopted->pidfd = pidfd_open(tgid, 0);
+	note_user(run, tgid);
 	snprintf(name, sizeof(name), "/proc/%d/cmdline", tgid);
 	if (file_read(AT_FDCWD, name, ARGUMENTS_MAX, &text, &length, &err) < 0)
 		return;
@@ -116,6 +129,12 @@ static void note_image(struct adopted *adopted, pid_t tgid)
 	free(text);
 }
 
+static void measure(struct adopted *adopted)
+{
+	trace_measure(adopted->trace);
+	cgroup_measure(&adopted->cgroup);
+}
+
 static void note_entry(struct adopted *adopted, const struct event *event)
 {
 	/* A runtime takes names, not numbers: what is known of one ABI is let run in all. */
@@ -123,8 +142,10 @@ static void note_entry(struct adopted *adopted, const struct event *event)
 		adopted->foreign_told = true;
 		evidence_add_loss(adopted->to.evidence, adopted->to.run, "known-foreign");
 	}
-	if (event->tgid != adopted->pid || !event->abi ||
-	    (int64_t)event->nr != abi_syscall_number(event->abi, "exit_group"))
+	if (!run_is_exit(event))
+		return;
+	measure(adopted);
+	if (event->tgid != adopted->pid)
 		return;
 	adopted->leaving = true;
 	adopted->status = (int)(event->args[0] & 0xff);
@@ -172,8 +193,10 @@ static void handle(struct adopted *adopted, const struct event *event)
 		learn(&learner, event);
 	if (event->kind == EVENT_EXEC && !adopted->pid)
 		note_image(adopted, event->tgid);
-	if (signals_ticked() || event->kind == EVENT_TICK)
+	if (signals_ticked() || event->kind == EVENT_TICK) {
+		measure(adopted);
 		check_channel(adopted);
+	}
 }
 
 /* ---- its end ---- */
@@ -320,6 +343,8 @@ static int follow(struct adopted *adopted, struct error *err)
 	int more = trace_next(adopted->trace, &event, err);
 
 	if (more > 0 && event.kind == EVENT_FORK)
+		cgroup_open(event.child, &adopted->cgroup);
+	if (more > 0 && event.kind == EVENT_FORK)
 		more = enter_user_namespace(event.child, err) < 0 ? -1 : more;
 	if (more < 0)
 		return -1;
@@ -329,6 +354,8 @@ static int follow(struct adopted *adopted, struct error *err)
 	if (more < 0)
 		evidence_add_loss(adopted->to.evidence, adopted->to.run, "engine-failed");
 	describe_filters(adopted);
+	evidence_run(adopted->to.evidence, adopted->to.run)->peak =
+		cgroup_peak(&adopted->cgroup, run_peak(adopted->trace));
 	observer_free(adopted->observer);
 	return more;
 }
@@ -349,6 +376,7 @@ static int record(struct adopted *adopted, int listener, int out, struct error *
 	die_with_agent(adopted);
 	int result = follow(adopted, err);
 	trace_free(adopted->trace);
+	cgroup_close(&adopted->cgroup);
 	if (!adopted->begun)
 		return -1;
 	judge(adopted);
@@ -361,9 +389,11 @@ static int record(struct adopted *adopted, int listener, int out, struct error *
 
 int adopt_run(const struct record_options *options, int connection, int channel, int out)
 {
-	struct adopted adopted = {
-		.options = options, .channel = channel, .pidfd = -1, .agent = getppid()
-	};
+	struct adopted adopted = { .options = options,
+				   .channel = channel,
+				   .pidfd = -1,
+				   .cgroup = CGROUP_INIT,
+				   .agent = getppid() };
 	struct error err = { .kind = ERROR_NONE };
 	int listener;
 

@@ -283,6 +283,7 @@ static int record(const struct record_options *options, const char *path, char *
 	record->filter_known |= end->filter_known;
 	record->outcome = end->outcome;
 	record->status = end->status;
+	record->peak = end->peak;
 	record->expected = end->expected;
 	notes_say(record);
 	if (output_write(options, fd, evidence, &err) < 0) {

@@ -49,7 +49,13 @@ struct session_end {
 	bool reraise;   /* whittle ends by the signal in raw_status */
 	enum engine engine;                /* that it ran under */
 	bool filter_learned, filter_known; /* as in struct evidence_run */
+	struct evidence_peak peak;
 };
+
+/* The same of a trace, whatever its engine, as it is now. */
+struct evidence_peak run_peak(const struct trace *trace);
+/* Does a process call exit_group(2)? */
+bool run_is_exit(const struct event *event);
 
 /*
  * Runs argv (the file at path) to the end of its last descendant and adds what it showed to the run

@@ -144,6 +144,7 @@ static void handle(struct session *session, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_TICK:
+		trace_measure(session->trace);
 		break;
 	case EVENT_CHILD:
 		client_child(&session->client, event->tid, event->status);
@@ -161,9 +162,12 @@ static void handle(struct session *session, const struct event *event)
 			session->main_ended = monotonic_now();
 		break;
 	default:
+		if (run_is_exit(event))
+			trace_measure(session->trace);
 		take(session, event);
 		if (!signals_ticked()) /* calls come by the million: no clock is read for each */
 			return;
+		trace_measure(session->trace);
 	}
 	check_signals(session);
 	check_client(session);
@@ -246,6 +250,7 @@ int session_run(const struct record_options *options, const char *path, char **a
 	client_stop(&session.client);
 	judge(&session, ret_end);
 	describe_filters(&session, ret_end);
+	ret_end->peak = run_peak(session.trace);
 	observer_free(session.observer);
 	trace_free(session.trace);
 	return result;

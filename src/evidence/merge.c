@@ -108,12 +108,18 @@ static bool same_container(char *const *a, char *const *b)
 	return true;
 }
 
+static bool same_peak(const struct evidence_peak *a, const struct evidence_peak *b)
+{
+	return a->memory == b->memory && a->tasks == b->tasks && a->of_cgroup == b->of_cgroup;
+}
+
 static bool same_run(const struct evidence_run *a, const struct evidence_run *b)
 {
 	return same_text(a->name, b->name) && same_command(a->command, b->command) &&
 	       a->outcome == b->outcome && a->status == b->status && a->expected == b->expected &&
 	       same_text(a->engine, b->engine) && same_text(a->kernel, b->kernel) &&
 	       same_text(a->machine, b->machine) && same_text(a->libc, b->libc) &&
+	       same_text(a->user, b->user) && same_peak(&a->peak, &b->peak) &&
 	       a->privileged == b->privileged && a->filter_learned == b->filter_learned &&
 	       a->filter_known == b->filter_known && a->facets == b->facets &&
 	       same_container(a->container, b->container) &&
@@ -191,6 +197,7 @@ static struct evidence_run *copy_run(const struct evidence_run *run)
 	copy->kernel = copy_text(run->kernel);
 	copy->machine = copy_text(run->machine);
 	copy->libc = copy_text(run->libc);
+	copy->user = copy_text(run->user);
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		copy->container[i] = copy_text(run->container[i]);
 	copy->losses = notes_copy(run->losses, run->loss_count);

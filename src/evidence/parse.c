@@ -149,6 +149,16 @@ static int get_count(const struct reader *reader, const json_t *value, const cha
 	return 0;
 }
 
+static int get_number(const struct reader *reader, const json_t *object, const char *key,
+		      uint64_t *ret_number)
+{
+	json_t *value = NULL;
+
+	if (get(reader, object, key, JSON_INTEGER, &value) < 0)
+		return -1;
+	return get_count(reader, value, key, ret_number);
+}
+
 static int read_id(const struct reader *reader, const json_t *object, struct evidence_run *run)
 {
 	const char *id = NULL;
@@ -293,6 +303,47 @@ static int read_extent(const struct reader *reader, const json_t *object, struct
 	return read_facets(reader, object, run);
 }
 
+/* "UID:GID", or nothing. */
+static bool is_user(const char *text)
+{
+	size_t uid = strspn(text, "0123456789");
+	size_t gid = text[uid] == ':' ? strspn(text + uid + 1, "0123456789") : 0;
+
+	return !*text || (uid && uid < 11 && gid && gid < 11 && !text[uid + 1 + gid]);
+}
+
+static int read_peak(const struct reader *reader, const json_t *object, struct evidence_peak *peak)
+{
+	static const char *const keys[] = { "memory", "tasks", "of" };
+	const char *of = "";
+	json_t *value = NULL;
+
+	if (get(reader, object, "peak", JSON_OBJECT, &value) < 0 ||
+	    check_keys(reader, value, keys, ARRAY_SIZE(keys), "field") < 0 ||
+	    get_number(reader, value, "memory", &peak->memory) < 0 ||
+	    get_number(reader, value, "tasks", &peak->tasks) < 0 ||
+	    get_text(reader, value, "of", &of) < 0)
+		return -1;
+	peak->of_cgroup = strcmp(of, "cgroup") == 0;
+	if (strcmp(of, peak_to_name(peak)) != 0)
+		return refuse(reader, "field \"of\" is neither cgroup nor processes");
+	return 0;
+}
+
+/* Before schema 4 nothing was measured. */
+static int read_use(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	if (reader->schema < 4) {
+		run->user = xstrdup("");
+		return 0;
+	}
+	if (copy_text(reader, object, "user", &run->user) < 0)
+		return -1;
+	if (!is_user(run->user))
+		return refuse(reader, "field \"user\" is not UID:GID");
+	return read_peak(reader, object, &run->peak);
+}
+
 static int check_container(const struct reader *reader, const struct evidence_run *run)
 {
 	const char *layer = run->container[CONTAINER_LAYER];
@@ -333,7 +384,7 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 	    copy_text(reader, object, "machine", &run->machine) < 0 ||
 	    copy_text(reader, object, "libc", &run->libc) < 0 ||
 	    get_bool(reader, object, "privileged", &run->privileged) < 0 ||
-	    read_container(reader, object, run) < 0 ||
+	    read_use(reader, object, run) < 0 || read_container(reader, object, run) < 0 ||
 	    get_bool(reader, object, "complete", &complete) < 0 ||
 	    read_notes(reader, object, "losses", &run->losses, &run->loss_count) < 0 ||
 	    read_notes(reader, object, "limitations", &run->limitations, &run->limitation_count) <
@@ -349,10 +400,11 @@ static int read_run(const struct reader *reader, json_t *object, struct evidence
 	static const char *const keys[] = {
 		"id",          "name",    "command", "outcome",    "expected", "engine",
 		"kernel",      "machine", "libc",    "privileged", "complete", "losses",
-		"limitations", "filter",  "facets",  "container",
+		"limitations", "filter",  "facets",  "container",  "user",     "peak",
 	};
-	/* Schema 2 added the two before the last, schema 3 the last. */
-	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2 ? 3 : reader->schema < 3);
+	/* Those that each schema had, the first of them. */
+	static const size_t counts[] = { 0, 13, 15, 16, ARRAY_SIZE(keys) };
+	size_t count = counts[reader->schema];
 
 	if (!json_is_object(object))
 		return refuse(reader, "a run must not be %s", type_name(object));
@@ -501,7 +553,7 @@ static int read_facts(struct reader *reader, const json_t *root, enum fact_kind 
 }
 
 static const char schema_prefix[] = "whittle-evidence/";
-enum { SCHEMA_NOW = 3 }; /* EVIDENCE_SCHEMA's */
+enum { SCHEMA_NOW = 4 }; /* EVIDENCE_SCHEMA's */
 
 /* The number of a schema of ours, at most UINT_MAX; 0 if it is none. */
 static unsigned int schema_number(const char *schema)

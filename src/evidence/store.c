@@ -115,6 +115,11 @@ const char *filter_to_name(bool learned, bool known)
 	return known ? "known" : "none";
 }
 
+const char *peak_to_name(const struct evidence_peak *peak)
+{
+	return peak->of_cgroup ? "cgroup" : "processes";
+}
+
 static json_t *facets_value(unsigned int facets)
 {
 	AUTO_BUF struct buf list = BUF_INIT;
@@ -133,6 +138,16 @@ static json_t *container_value(const struct evidence_run *run)
 	object = xchecked(json_object());
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		set(object, evidence_container_names[i], text_value(run->container[i]));
+	return object;
+}
+
+static json_t *peak_value(const struct evidence_peak *peak)
+{
+	json_t *object = xchecked(json_object());
+
+	set(object, "memory", json_integer((json_int_t)peak->memory));
+	set(object, "tasks", json_integer((json_int_t)peak->tasks));
+	set(object, "of", json_string(peak_to_name(peak)));
 	return object;
 }
 
@@ -155,6 +170,8 @@ static json_t *run_value(const struct evidence_run *run)
 	set(object, "machine", text_value(run->machine));
 	set(object, "libc", text_value(run->libc));
 	set(object, "privileged", json_boolean(run->privileged));
+	set(object, "user", text_value(run->user));
+	set(object, "peak", peak_value(&run->peak));
 	set(object, "container", container_value(run));
 	set(object, "complete", json_boolean(evidence_run_complete(run)));
 	set(object, "losses", notes_value(run->losses, run->loss_count));

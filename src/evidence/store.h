@@ -12,4 +12,7 @@ int signal_of_name(const char *name);
 /* What a run says of its filters: "none", "learned", "known" or "learned+known"; constant. */
 const char *filter_to_name(bool learned, bool known);
 
+/* What a peak was measured of: "cgroup" or "processes"; constant. */
+const char *peak_to_name(const struct evidence_peak *peak);
+
 #endif

@@ -36,8 +36,12 @@ static const unsigned int topic_lessons[TOPICS] = {
 	[TOPIC_UNSHARE] = LESSON_ALWAYS,
 };
 
-/* Calls that the engine or the observer has to see, of topics that say nothing about it. */
-static const char *const always[] = { "io_uring_setup", "landlock_restrict_self", "seccomp" };
+/*
+ * Calls that have to be seen, of topics that say nothing about it: by the engine, by the observer,
+ * by who measures what a process had at its end.
+ */
+static const char *const always[] = { "exit_group", "io_uring_setup", "landlock_restrict_self",
+				      "seccomp" };
 
 /*
  * Calls that ask for no capability but those of searching the directories on the way, and for what

@@ -63,6 +63,10 @@ struct trace {
 	const struct engine_ops *engine;
 	const struct trace_options *options; /* borrowed until trace_start() returns */
 	struct tracee *tracees;              /* by tid */
+	/* See usage.c. */
+	size_t peak_tasks;
+	uint64_t peak_memory;
+	unsigned int measures;
 	pid_t main_pid;
 	int main_status;
 	bool main_running;

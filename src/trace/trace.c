@@ -30,6 +30,8 @@ struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid)
 	tracee->tid = tid;
 	tracee->tgid = tgid;
 	HASH_ADD_INT(trace->tracees, tid, tracee);
+	if (HASH_COUNT(trace->tracees) > trace->peak_tasks)
+		trace->peak_tasks = HASH_COUNT(trace->tracees);
 	return tracee;
 }
 

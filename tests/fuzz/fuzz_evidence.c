@@ -35,7 +35,7 @@ static void check_runs(const struct evidence *evidence)
 
 		require(strlen(run->id) == 32, "id has 32 digits");
 		require(run->name && run->command && run->engine && run->kernel, "run is filled");
-		require(run->machine && run->libc, "run is filled");
+		require(run->machine && run->libc && run->user, "run is filled");
 		require(run->facets & FACET_SECCOMP, "calls are always learned");
 		require(i == 0 || strcmp(evidence_run_at(evidence, i - 1)->id, run->id) < 0,
 			"runs are sorted and unique");

@@ -17,13 +17,15 @@
 /* One run, one fact; the refusals below change one place of it. */
 static const char good[] =
 	"{\n"
-	"\"schema\": \"whittle-evidence/3\",\n"
+	"\"schema\": \"whittle-evidence/4\",\n"
 	"\"runs\": [\n"
 	"{\"id\": \"00112233445566778899aabbccddeeff\", \"name\": \"run\", "
 	"\"command\": [\"/bin/a\", \"x\\\"y\", \"\\\\x0a\"], \"outcome\": {\"exited\": 0}, "
 	"\"expected\": true, \"engine\": \"ptrace\", \"filter\": \"learned+known\", "
 	"\"facets\": \"seccomp,paths\", \"kernel\": \"6.1.0\", "
 	"\"machine\": \"x86_64\", \"libc\": \"glibc 2.36\", \"privileged\": false, "
+	"\"user\": \"0:65534\", "
+	"\"peak\": {\"memory\": 1048576, \"tasks\": 3, \"of\": \"cgroup\"}, "
 	"\"container\": {\"layer\": \"exec\", \"id\": \"c1\", \"name\": \"web\", \"image\": "
 	"\"a:1\", "
 	"\"digest\": \"\", \"runtime\": \"runc\", \"version\": \"1.1.5\", \"unseen\": "
@@ -115,9 +117,12 @@ static void test_version_1(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(facts[0]->fact.field[PROGRAM_ATTRIBUTION], "complete");
 	AUTO_FREE char *text = print(evidence);
-	assert_non_null(strstr(text, "\"whittle-evidence/3\""));
+	assert_non_null(strstr(text, "\"whittle-evidence/4\""));
 	assert_non_null(strstr(text, "\"filter\": \"none\", "
 				     "\"facets\": \"seccomp,caps,paths,stat\""));
+	assert_non_null(strstr(text, "\"user\": \"\", "
+				     "\"peak\": {\"memory\": 0, \"tasks\": 0, "
+				     "\"of\": \"processes\"}"));
 	assert_non_null(strstr(text, "\"attribution\": \"complete\", \"counts\": [1]"));
 	/* The run as it was and as it is written now are the same run. */
 	struct evidence *again = parse(text, strlen(text));
@@ -261,18 +266,19 @@ static void assert_refused(const char *text, size_t length, const char *message)
 }
 
 static const struct refusal schema_refusals[] = {
-	{ "evidence/3", "evidence/4", "whittle-evidence/4: made by a newer whittle; upgrade" },
-	{ "evidence/3", "evidence/99999999999999999999",
+	{ "evidence/4", "evidence/5", "whittle-evidence/5: made by a newer whittle; upgrade" },
+	{ "evidence/4", "evidence/99999999999999999999",
 	  "whittle-evidence/99999999999999999999: made by a newer whittle; upgrade" },
-	{ "evidence/3", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
-	{ "evidence/3", "evidence/", "schema \"whittle-evidence/\" is not" },
-	{ "evidence/3", "evidence/3x", "schema \"whittle-evidence/3x\" is not" },
-	{ "evidence/3", "evidence/0", "schema \"whittle-evidence/0\" is not" },
-	{ "evidence/3", "evidence/1", "unknown section \"runtime\"" },
-	{ "evidence/3", "evidence/2", "unknown section \"runtime\"" },
-	{ "evidence/3", "evidence/02", "schema \"whittle-evidence/02\" is not" },
-	{ "evidence/3", "policy/1", "schema \"whittle-policy/1\" is not" },
-	{ "\"whittle-evidence/3\"", "1", "field \"schema\" must not be a number" },
+	{ "evidence/4", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
+	{ "evidence/4", "evidence/", "schema \"whittle-evidence/\" is not" },
+	{ "evidence/4", "evidence/4x", "schema \"whittle-evidence/4x\" is not" },
+	{ "evidence/4", "evidence/0", "schema \"whittle-evidence/0\" is not" },
+	{ "evidence/4", "evidence/1", "unknown section \"runtime\"" },
+	{ "evidence/4", "evidence/2", "unknown section \"runtime\"" },
+	{ "evidence/4", "evidence/3", "runs[0]: unknown field \"user\"" },
+	{ "evidence/4", "evidence/02", "schema \"whittle-evidence/02\" is not" },
+	{ "evidence/4", "policy/1", "schema \"whittle-policy/1\" is not" },
+	{ "\"whittle-evidence/4\"", "1", "field \"schema\" must not be a number" },
 	{ "\"schema\"", "\"scheme\"", "this is not evidence: it names no schema" },
 	{ "\"syscalls\": [],\n", "", "field \"syscalls\" is missing" },
 	{ "\"runs\": [\n", "\"runs\": {}, \"more\": [\n", "unknown section \"more\"" },
@@ -313,6 +319,18 @@ static const struct refusal run_refusals[] = {
 	{ "\"seccomp,paths\"", "\"paths\"", "runs[0]: field \"facets\" should read" },
 	{ "\"seccomp,paths\"", "\"seccomp,stat\"",
 	  "runs[0]: field \"facets\" should read \"seccomp,paths,stat\"" },
+	{ "\"user\": \"0:65534\", ", "", "runs[0]: field \"user\" is missing" },
+	{ "0:65534", "0", "runs[0]: field \"user\" is not UID:GID" },
+	{ "0:65534", "0:", "runs[0]: field \"user\" is not UID:GID" },
+	{ "0:65534", ":0", "runs[0]: field \"user\" is not UID:GID" },
+	{ "0:65534", "0:0 --privileged", "runs[0]: field \"user\" is not UID:GID" },
+	{ "\"0:65534\"", "0", "runs[0]: field \"user\" must not be a number" },
+	{ "\"peak\"", "\"peek\"", "runs[0]: unknown field \"peek\"" },
+	{ "\"tasks\": 3", "\"tasks\": -3", "runs[0]: tasks: a count must be from 0" },
+	{ "\"tasks\": 3", "\"tasks\": \"3\"", "runs[0]: field \"tasks\" must not be a string" },
+	{ "\"tasks\": 3", "\"tasks\": 3, \"cpu\": 1", "runs[0]: unknown field \"cpu\"" },
+	{ "1048576", "9007199254740992", "runs[0]: memory: a count must be from 0" },
+	{ "\"cgroup\"", "\"group\"", "runs[0]: field \"of\" is neither cgroup nor processes" },
 	{ "\"layer\": \"exec\"", "\"layer\": \"\"", "runs[0]: field \"layer\" is neither" },
 	{ "\"layer\": \"exec\", ", "", "runs[0]: field \"layer\" is missing" },
 	{ "\"layer\": ", "\"pid\": 1, \"layer\": ", "runs[0]: unknown field \"pid\"" },
@@ -480,14 +498,14 @@ static void test_deep_nesting(void **state)
 
 static void test_newer_has_hint(void **state)
 {
-	static const char text[] = "{\"schema\": \"whittle-evidence/4\", \"other\": 1}";
+	static const char text[] = "{\"schema\": \"whittle-evidence/5\", \"other\": 1}";
 	struct evidence *evidence = NULL;
 	struct error err = { 0 };
 
 	(void)state;
 	assert_int_equal(evidence_parse("e", text, strlen(text), &evidence, &err), -1);
-	assert_string_equal(err.text, "e: whittle-evidence/4: made by a newer whittle; upgrade");
-	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/3");
+	assert_string_equal(err.text, "e: whittle-evidence/5: made by a newer whittle; upgrade");
+	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/4");
 }
 
 static void test_save_and_load(void **state)

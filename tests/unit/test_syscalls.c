@@ -99,18 +99,20 @@ static void rows_are_consistent(void **state)
 	}
 }
 
-/* abi.def and libseccomp agree on the number that the tracer looks at for each call. */
-static void test_clone_numbers(void **state)
+/* abi.def and libseccomp agree on the numbers that are looked at for each call. */
+static void test_own_numbers(void **state)
 {
 	(void)state;
-	for (const struct abi *abi = abis; abi->name; abi++)
+	for (const struct abi *abi = abis; abi->name; abi++) {
 		assert_int_equal(abi_syscall_number(abi, "clone"), abi->clone);
+		assert_int_equal(abi_syscall_number(abi, "exit_group"), abi->exit_group);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clone_numbers),   cmocka_unit_test(sorted_and_unique),
+		cmocka_unit_test(test_own_numbers),   cmocka_unit_test(sorted_and_unique),
 		cmocka_unit_test(every_name_has_a_row), cmocka_unit_test(every_row_has_a_name),
 		cmocka_unit_test(rows_are_consistent),
 	};
