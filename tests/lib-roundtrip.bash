@@ -196,6 +196,10 @@ prepare()
 		.mounts += (values("--volume") | map({ destination: ., type: "bind",
 			source: ($bundle + "/volumes" + .), options: ["rbind", "rw"] })) |
 		if has("--network none") then .linux.namespaces += [{ type: "network" }] else . end |
+		.linux.resources = {
+			memory: (values("--memory") | map({ limit: (rtrimstr("M") | tonumber * 1048576) }) | add),
+			pids: (values("--pids-limit") | map({ limit: tonumber }) | add)
+		} | del(.linux.resources[] | nulls) |
 		.linux.seccomp = $seccomp[0]'
 }
 

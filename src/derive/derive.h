@@ -129,6 +129,11 @@ void derive_apparmor(const struct evidence *evidence, struct policy *policy);
 /* "bind 0.0.0.0:80 by /usr/sbin/nginx" of a FACT_CAPABILITY; freed by the caller. */
 char *describe_capability(const struct fact *fact);
 
+/* A new setting, with a copy of the value; valid until the next. */
+struct setting *setting_add(struct policy *policy, const char *name, const char *value,
+			    enum setting_label label, const char *cis);
+/* Memory, processes, user. After the settings of what is written. */
+void derive_limits(const struct evidence *evidence, struct policy *policy);
 /* How to run the program; the capability rules must have been derived before. */
 void derive_settings(const struct evidence *evidence, struct policy *policy);
 

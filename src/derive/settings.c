@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-static struct setting *add_setting(struct policy *policy, const char *name, const char *value,
-				   enum setting_label label, const char *cis)
+struct setting *setting_add(struct policy *policy, const char *name, const char *value,
+			    enum setting_label label, const char *cis)
 {
 	policy->settings =
 		xrealloc(policy->settings, policy->setting_count + 1, sizeof(*policy->settings));
@@ -271,7 +271,7 @@ static struct reasons steal_reasons(struct reasons *reasons)
 /* The root itself is written to: then it cannot be read-only, and no more is to be said. */
 static void add_writable_root(struct policy *policy, struct place *root)
 {
-	add_setting(policy, "read-only", "false", SETTING_OBSERVED, "5.13")->why =
+	setting_add(policy, "read-only", "false", SETTING_OBSERVED, "5.13")->why =
 		steal_reasons(&root->why);
 }
 
@@ -290,7 +290,7 @@ static void add_places(struct policy *policy, struct places *places)
 		if (covered[i])
 			continue;
 		struct setting *setting =
-			add_setting(policy, scratch ? "tmpfs" : "volume", path,
+			setting_add(policy, scratch ? "tmpfs" : "volume", path,
 				    scratch ? SETTING_OBSERVED : SETTING_DECIDE, "5.13");
 		if (scratch)
 			setting->detail = place->executed ? "exec" : "";
@@ -298,7 +298,7 @@ static void add_places(struct policy *policy, struct places *places)
 			setting->detail = place->filled ? "filled" : "";
 		setting->why = steal_reasons(&place->why);
 	}
-	struct setting *root = add_setting(policy, "read-only", "true", SETTING_ABSENT, "5.13");
+	struct setting *root = setting_add(policy, "read-only", "true", SETTING_ABSENT, "5.13");
 	reasons_add(&root->why, xstrdup(places->count ? "nothing is written outside of what is "
 							"listed as tmpfs and volume"
 						      : "no file is written"));
@@ -350,7 +350,7 @@ static void derive_findings(const struct evidence_fact *const *facts, size_t cou
 			   : !begins_any(path, secret_places) || !is_word(uses, field[PATH_ACCESS]))
 			continue;
 		if (!last || strcmp(last->value, path) != 0)
-			last = add_setting(policy, engine ? "engine-socket" : "secret", path,
+			last = setting_add(policy, engine ? "engine-socket" : "secret", path,
 					   SETTING_OBSERVED, engine ? "5.32" : "");
 		reasons_add(&last->why,
 			    xasprintf("%s by %s", field[PATH_ACCESS], field[PATH_PROGRAM]));
@@ -438,7 +438,7 @@ static void derive_families(const struct evidence_fact *const *facts, size_t cou
 			    xasprintf("%s by %s", field[SOCKET_OPERATION], field[SOCKET_PROGRAM]));
 	}
 	for (size_t i = 0; i < families.count; i++)
-		add_setting(policy, "address-family", families.line[i], SETTING_OBSERVED, "")->why =
+		setting_add(policy, "address-family", families.line[i], SETTING_OBSERVED, "")->why =
 			steal_reasons(&why[i]);
 	reasons_free(&families);
 }
@@ -470,7 +470,7 @@ static void derive_network(const struct evidence_fact *const *facts, size_t coun
 	if (use == NETWORK_NONE)
 		reasons_add(&why, xstrdup("no socket of a network was used"));
 	reasons_sort(&why);
-	add_setting(policy, "network", rows[use].value, rows[use].label, "")->why = why;
+	setting_add(policy, "network", rows[use].value, rows[use].label, "")->why = why;
 }
 
 /* ---- privileges ---- */
@@ -495,7 +495,7 @@ static void derive_new_privileges(const struct evidence *evidence, struct policy
 		reasons_add(&why, xstrdup("nothing with a set-id bit or file capabilities was "
 					  "executed"));
 	reasons_sort(&why);
-	add_setting(policy, "no-new-privileges", needed ? "false" : "true",
+	setting_add(policy, "no-new-privileges", needed ? "false" : "true",
 		    needed ? SETTING_OBSERVED : SETTING_ABSENT, "5.26")
 		->why = why;
 }
@@ -519,32 +519,15 @@ static void derive_namespaces(const struct evidence *evidence, struct policy *po
 	if (!used)
 		reasons_add(&why, xstrdup("no namespace was made or entered"));
 	reasons_sort(&why);
-	add_setting(policy, "namespaces", used ? "used" : "none",
+	setting_add(policy, "namespaces", used ? "used" : "none",
 		    used ? SETTING_OBSERVED : SETTING_ABSENT, "")
 		->why = why;
 }
 
-static void derive_open_questions(struct policy *policy)
+static void derive_cap_drop(struct policy *policy)
 {
-	static const struct {
-		const char *name, *cis, *why;
-	} rows[] = {
-		{ "memory", "5.11", "not measured" },
-		{ "pids-limit", "5.29", "not measured" },
-	};
+	struct setting *drop = setting_add(policy, "cap-drop", "ALL", SETTING_OBSERVED, "5.4");
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		reasons_add(
-			&add_setting(policy, rows[i].name, "", SETTING_DECIDE, rows[i].cis)->why,
-			xstrdup(rows[i].why));
-	struct setting *user = add_setting(policy, "user", "", SETTING_DECIDE, "4.1");
-	reasons_add(&user->why,
-		    xstrdup(policy->capability_count
-				    ? "capabilities were needed: another user than root must be "
-				      "given them, or do without"
-				    : "no capability was needed: any user will do that may open "
-				      "the files"));
-	struct setting *drop = add_setting(policy, "cap-drop", "ALL", SETTING_OBSERVED, "5.4");
 	reasons_add(&drop->why, xstrdup(policy->capability_count ? "all but the capabilities listed"
 								 : "no capability was needed"));
 }
@@ -582,6 +565,7 @@ void derive_settings(const struct evidence *evidence, struct policy *policy)
 	derive_network(sockets, count, policy);
 	derive_new_privileges(evidence, policy);
 	derive_namespaces(evidence, policy);
-	derive_open_questions(policy);
+	derive_cap_drop(policy);
+	derive_limits(evidence, policy);
 	qsort(policy->settings, policy->setting_count, sizeof(*policy->settings), compare_settings);
 }

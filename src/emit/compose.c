@@ -83,6 +83,19 @@ static void add_mounts(const struct policy *policy, struct yaml *yaml)
 	emit_mounts_free(&mounts);
 }
 
+static void add_limits(const struct policy *policy, struct yaml *yaml)
+{
+	const char *memory = emit_value(policy, "memory");
+	const char *tasks = emit_value(policy, "pids-limit"), *user = emit_value(policy, "user");
+
+	if (memory)
+		yaml_pair_text(yaml, "mem_limit", memory);
+	if (tasks)
+		yaml_pair(yaml, "pids_limit", tasks);
+	if (user)
+		yaml_pair_text(yaml, "user", user);
+}
+
 int emit_compose(const struct policy *policy, struct buf *out, struct error *err)
 {
 	AUTO_BUF struct buf label = BUF_INIT;
@@ -104,6 +117,7 @@ int emit_compose(const struct policy *policy, struct buf *out, struct error *err
 	add_security(policy, yaml);
 	if (emit_has_setting(policy, "network", "none"))
 		yaml_pair_text(yaml, "network_mode", "none");
+	add_limits(policy, yaml);
 	add_mounts(policy, yaml);
 	yaml_end_map(yaml);
 	yaml_end_map(yaml);

@@ -55,6 +55,8 @@ void emit_warnings(const struct policy *policy, const char *prefix, struct buf *
 const struct setting *emit_setting(const struct policy *policy, const char *name);
 /* Is the setting there with this value, and nothing left to decide? */
 bool emit_has_setting(const struct policy *policy, const char *name, const char *value);
+/* The value of a setting that is to be set; NULL if there is none, or a person must decide. */
+const char *emit_value(const struct policy *policy, const char *name);
 /* Is no-new-privileges to be set? The option decides, else the evidence. */
 bool emit_no_new_privileges(const struct policy *policy);
 /* Is it a grant of that capability ("CAP_SYS_ADMIN")? */

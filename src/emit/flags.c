@@ -19,6 +19,19 @@ static void add_mounts(const struct emit_mounts *mounts, const char *tmpfs, cons
 	}
 }
 
+/* The options of docker run and podman run that are called as the settings are. */
+static const char *const limits[] = { "memory", "pids-limit", "user" };
+
+static void add_limits(const struct policy *policy, const char *before, struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		const char *value = emit_value(policy, limits[i]);
+
+		if (value)
+			buf_addf(out, "%s--%s %s\n", before, limits[i], value);
+	}
+}
+
 /*
  * Podman's --read-only also makes /run, /tmp and /var/tmp writable; more than asked, but harmless:
  * without it (--read-only-tmpfs=false) newer versions take /dev/shm away too.
@@ -41,6 +54,7 @@ int emit_flags(const struct policy *policy, struct buf *out, struct error *err)
 		buf_addf(out, "--cap-add %s\n", policy->capabilities[i].name);
 	if (emit_has_setting(policy, "network", "none"))
 		buf_adds(out, "--network none\n");
+	add_limits(policy, "", out);
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	if (mounts.read_only)
 		buf_adds(out, "--read-only\n");
@@ -49,7 +63,10 @@ int emit_flags(const struct policy *policy, struct buf *out, struct error *err)
 	return 0;
 }
 
-/* podman-systemd.unit(5). The .container unit that it is dropped into names the image. */
+/*
+ * podman-systemd.unit(5); limits have no key of their own in every version, and a key that the
+ * generator does not know makes no unit at all. The .container unit that it is dropped into names
+ * the image. */
 int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err)
 {
 	const struct policy_options *options = &policy->options;
@@ -73,6 +90,7 @@ int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err
 		buf_addf(out, "AddCapability=%s\n", policy->capabilities[i].name);
 	if (emit_has_setting(policy, "network", "none"))
 		buf_adds(out, "Network=none\n");
+	add_limits(policy, "PodmanArgs=", out);
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	buf_addf(out, "ReadOnly=%s\n", mounts.read_only ? "true" : "false");
 	add_mounts(&mounts, "Tmpfs=", "Volume=", out);

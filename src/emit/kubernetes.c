@@ -46,6 +46,36 @@ static bool may_escalate(const struct policy *policy)
 	return !emit_no_new_privileges(policy) || emit_has_capability(policy, "CAP_SYS_ADMIN");
 }
 
+/* Only a number lets the kubelet see that it is not root. */
+static void add_user(const struct policy *policy, struct yaml *yaml)
+{
+	const char *user = emit_value(policy, "user");
+
+	if (!user)
+		return;
+	AUTO_FREE char *uid = xstrndup(user, strcspn(user, ":"));
+	yaml_pair(yaml, "runAsGroup", user + strcspn(user, ":") + 1);
+	yaml_pair(yaml, "runAsNonRoot", "true");
+	yaml_pair(yaml, "runAsUser", uid);
+}
+
+/* The value's M is binary, Kubernetes' is not. */
+static void add_resources(const struct policy *policy, struct yaml *yaml)
+{
+	const char *memory = emit_value(policy, "memory");
+
+	if (!memory)
+		return;
+	AUTO_FREE char *limit = xasprintf("%si", memory);
+	yaml_word(yaml, "resources");
+	yaml_begin_map(yaml);
+	yaml_word(yaml, "limits");
+	yaml_begin_map(yaml);
+	yaml_pair_text(yaml, "memory", limit);
+	yaml_end_map(yaml);
+	yaml_end_map(yaml);
+}
+
 static void add_context(const struct policy *policy, bool read_only, struct yaml *yaml)
 {
 	const struct policy_options *options = &policy->options;
@@ -59,6 +89,7 @@ static void add_context(const struct policy *policy, bool read_only, struct yaml
 		add_profile(yaml, "appArmorProfile", options->name);
 	add_capabilities(policy, yaml);
 	yaml_pair(yaml, "readOnlyRootFilesystem", read_only ? "true" : "false");
+	add_user(policy, yaml);
 	add_profile(yaml, "seccompProfile", file);
 	yaml_end_map(yaml);
 }
@@ -147,6 +178,7 @@ static void add_pod(const struct policy *policy, const char *label,
 	yaml_begin_map(yaml);
 	yaml_pair(yaml, "image", "IMAGE");
 	yaml_pair_text(yaml, "name", label);
+	add_resources(policy, yaml);
 	add_context(policy, mounts->read_only, yaml);
 	add_volume_mounts(mounts, yaml);
 	yaml_end_map(yaml);
@@ -191,7 +223,13 @@ static void add_comments(const struct policy *policy, bool hidden, struct buf *o
 		buf_adds(out,
 			 "# allowPrivilegeEscalation is true: beside SYS_ADMIN the API takes no "
 			 "other.\n");
-	buf_adds(out, "# needs decision: runAsNonRoot, runAsUser: see user\n");
+	if (emit_value(policy, "pids-limit"))
+		buf_addf(out,
+			 "# A Pod has no limit of processes of its own: podPidsLimit of the "
+			 "kubelet, at least %s.\n",
+			 emit_value(policy, "pids-limit"));
+	if (!emit_value(policy, "user"))
+		buf_adds(out, "# needs decision: runAsNonRoot, runAsUser: see user\n");
 }
 
 /* Core validation takes a path below the kubelet's folder only. */

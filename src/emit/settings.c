@@ -19,6 +19,13 @@ bool emit_has_setting(const struct policy *policy, const char *name, const char 
 	return setting && setting->label != SETTING_DECIDE && strcmp(setting->value, value) == 0;
 }
 
+const char *emit_value(const struct policy *policy, const char *name)
+{
+	const struct setting *setting = emit_setting(policy, name);
+
+	return setting && setting->label != SETTING_DECIDE ? setting->value : NULL;
+}
+
 bool emit_no_new_privileges(const struct policy *policy)
 {
 	const char *option = policy->options.no_new_privileges;

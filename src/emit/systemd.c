@@ -360,6 +360,10 @@ int emit_systemd(const struct policy *policy, struct buf *out, struct error *err
 	add_families(policy, out);
 	if (emit_has_setting(policy, "network", "none"))
 		buf_adds(out, "PrivateNetwork=yes\n");
+	if (emit_value(policy, "memory"))
+		buf_addf(out, "MemoryMax=%s\n", emit_value(policy, "memory"));
+	if (emit_value(policy, "pids-limit"))
+		buf_addf(out, "TasksMax=%s\n", emit_value(policy, "pids-limit"));
 	add_files(policy, out);
 	add_restrictions(policy, out);
 	return 0;

@@ -402,9 +402,11 @@ static int read_run(const struct reader *reader, json_t *object, struct evidence
 		"kernel",      "machine", "libc",    "privileged", "complete", "losses",
 		"limitations", "filter",  "facets",  "container",  "user",     "peak",
 	};
-	/* Those that each schema had, the first of them. */
-	static const size_t counts[] = { 0, 13, 15, 16, ARRAY_SIZE(keys) };
-	size_t count = counts[reader->schema];
+	/* The last five came with schemas 2, 2, 3, 4 and 4. */
+	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2   ? 5
+					   : reader->schema < 3 ? 3
+					   : reader->schema < 4 ? 2
+								: 0);
 
 	if (!json_is_object(object))
 		return refuse(reader, "a run must not be %s", type_name(object));

@@ -391,6 +391,107 @@ static void test_open_questions(void **state)
 	policy_free(policy);
 }
 
+/* ---- limits ---- */
+
+/* What two runs had, and were; an executable of the workload writes to a path. */
+static const struct {
+	struct evidence_peak peaks[2];
+	const char *users[2], *capability, *written, *wanted;
+} limit_rows[] = {
+	/* The larger of the runs, half as much again, the next power of two. */
+	{ { { 1, 1, true }, { 2, 2, true } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  NULL,
+	  "memory 64M; pids-limit 64; user 7:8" },
+	{ { { 44564480, 42, true }, { 44740266, 43, true } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  NULL,
+	  "memory 64M; pids-limit 64; user 7:8" },
+	{ { { 45088769, 44, true }, { 1, 1, true } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  NULL,
+	  "memory 128M; pids-limit 128; user 7:8" },
+	/* What is in a tmpfs a control group counts, but no process shows. */
+	{ { { 1, 1, true }, { 1, 1, true } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  "/tmp/f",
+	  "memory 64M; pids-limit 64; user 7:8" },
+	{ { { 1, 1, true }, { 1, 1, false } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  "/tmp/f",
+	  "memory 64M?; pids-limit 64; user 7:8" },
+	{ { { 1, 1, false }, { 1, 1, false } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  "/srv/f",
+	  "memory 64M; pids-limit 64; user 7:8" },
+	/* One that was not measured does not undo what the other says. */
+	{ { { 0, 0, false }, { 1, 1, true } },
+	  { "", "7:8" },
+	  NULL,
+	  NULL,
+	  "memory 64M; pids-limit 64; user?" },
+	/* Users differ; root is never a user to set. */
+	{ { { 0 }, { 0 } }, { "7:8", "7:9" }, NULL, NULL, "memory?; pids-limit?; user?" },
+	{ { { 0 }, { 0 } }, { "0:0", "0:0" }, NULL, NULL, "memory?; pids-limit?; user?" },
+	{ { { 0 }, { 0 } }, { "0:5", "0:5" }, "CAP_CHOWN", NULL, "memory?; pids-limit?; user?" },
+};
+
+static void test_limits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(limit_rows); i++) {
+		struct evidence *evidence = new_evidence();
+
+		evidence_begin_run(evidence, "other");
+		for (size_t k = 0; k < 2; k++) {
+			evidence_run(evidence, k)->peak = limit_rows[i].peaks[k];
+			evidence_run(evidence, k)->user = xstrdup(limit_rows[i].users[k]);
+		}
+		if (limit_rows[i].capability)
+			ADD(evidence, FACT_CAPABILITY, limit_rows[i].capability, "required",
+			    "chown", "", "/p", "");
+		if (limit_rows[i].written)
+			ADD(evidence, FACT_PATH, limit_rows[i].written, "create", "other", "/p",
+			    "");
+		struct policy *policy = derive(evidence);
+
+		assert_settings(policy, "memory pids-limit user", limit_rows[i].wanted);
+		policy_free(policy);
+	}
+}
+
+/* Why root must decide: what the suggested user has to be able to do. */
+static void test_root(void **state)
+{
+	static const struct {
+		const char *written, *reason;
+	} rows[] = {
+		{ NULL, "will do (65534:65534) that may read" },
+		{ "/tmp/f", "will do (65534:65534) that may read" },
+		{ "/srv/f", "owns the volumes" },
+		{ "/f", "writes where only root may" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct evidence *evidence = new_evidence();
+
+		evidence_run(evidence, 0)->user = xstrdup("0:0");
+		if (rows[i].written)
+			ADD(evidence, FACT_PATH, rows[i].written, "create", "owner", "/p", "");
+		struct policy *policy = derive(evidence);
+
+		assert_non_null(strstr(find_setting(policy, "user")->why.line[0], rows[i].reason));
+		policy_free(policy);
+	}
+}
+
 /* Without the facet of paths nothing is known of files: no setting is made of that. */
 static void test_facets(void **state)
 {
@@ -406,12 +507,19 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),          cmocka_unit_test(test_what_was_there),
-		cmocka_unit_test(test_nested_places),   cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_findings),        cmocka_unit_test(test_network),
-		cmocka_unit_test(test_network_reasons), cmocka_unit_test(test_new_privileges),
-		cmocka_unit_test(test_namespaces),      cmocka_unit_test(test_open_questions),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_what_was_there),
+		cmocka_unit_test(test_nested_places),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_findings),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_network_reasons),
+		cmocka_unit_test(test_new_privileges),
+		cmocka_unit_test(test_namespaces),
+		cmocka_unit_test(test_open_questions),
 		cmocka_unit_test(test_facets),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

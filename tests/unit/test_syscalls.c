@@ -112,7 +112,7 @@ static void test_own_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_numbers),   cmocka_unit_test(sorted_and_unique),
+		cmocka_unit_test(test_own_numbers),     cmocka_unit_test(sorted_and_unique),
 		cmocka_unit_test(every_name_has_a_row), cmocka_unit_test(every_row_has_a_name),
 		cmocka_unit_test(rows_are_consistent),
 	};
