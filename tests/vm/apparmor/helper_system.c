@@ -2,12 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/io_uring.h>
 #include <mqueue.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -59,7 +60,47 @@ CALL(writeto, write_text(args[0], args[1]))
 CALL(mqflags, state->fd = (int)syscall(SYS_mq_open, args[1] + 1, open_flags(args[0]), 0600, NULL))
 CALL(mqsend, mq_send(state->fd, "x", 1, 0))
 
+/* ---- io_uring ---- */
+
+/* One that does nothing, with the credentials that were registered; its result is the call's. */
+OP(uringcreds)
+{
+	struct io_uring_params params = { .flags = 0 };
+	long ring = syscall(SYS_io_uring_setup, 1, &params);
+	long creds = syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0);
+
+	if (ring < 0 || creds < 0)
+		return -1;
+	int fd = state->fd = (int)ring;
+	size_t length = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
+	char *queue =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+	struct io_uring_sqe *sqe =
+		mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
+	if (queue == MAP_FAILED || sqe == MAP_FAILED)
+		return -1;
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .personality = (uint16_t)creds };
+	*(unsigned int *)(void *)(queue + params.sq_off.array) = 0;
+	*(unsigned int *)(void *)(queue + params.sq_off.tail) = 1;
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		return -1;
+	int result = ((struct io_uring_cqe *)(void *)(queue + params.cq_off.cqes))->res;
+	errno = -result;
+	return result;
+}
+
+OP(uringpoll)
+{
+	struct io_uring_params params = { .flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 1 };
+
+	return state->fd = (int)syscall(SYS_io_uring_setup, 1, &params);
+}
+
 /* ---- privileges ---- */
+
+/* Did execve(2) scrub the environment (AT_SECURE, getauxval(3)), and what did the loader see? */
+CALL(secure,
+     printf("secure %lu %s\n", getauxval(AT_SECURE), getenv("LD_PRELOAD") ? "preload" : "none"))
 
 CALL(setgid, setgid((gid_t)atoi(args[0])))
 CALL(setgroups, setgroups(1, &(gid_t){ (gid_t)atoi(args[0]) }))
@@ -75,14 +116,27 @@ CALL(sysunshare, unshare(atoi(args[0])))
 CALL(umask, umask(0) * 0)
 
 const struct op system_ops[] = {
-	{ "alarmclock", 0, do_alarmclock }, { "dropbound", 1, do_dropbound },
-	{ "fsmount", 1, do_fsmount },       { "mlock", 0, do_mlock },
-	{ "mountattr", 1, do_mountattr },   { "mountdata", 5, do_mountdata },
-	{ "mqflags", 2, do_mqflags },       { "mqsend", 0, do_mqsend },
-	{ "nomodule", 0, do_nomodule },     { "realtime", 0, do_realtime },
-	{ "rlimit", 0, do_rlimit },         { "setdomain", 0, do_setdomain },
-	{ "seteuid", 1, do_seteuid },       { "setgid", 1, do_setgid },
-	{ "setgroups", 1, do_setgroups },   { "sysunshare", 1, do_sysunshare },
-	{ "umask", 0, do_umask },           { "umount2", 2, do_umount2 },
-	{ "writeto", 2, do_writeto },       { NULL, 0, NULL },
+	{ "alarmclock", 0, do_alarmclock },
+	{ "dropbound", 1, do_dropbound },
+	{ "fsmount", 1, do_fsmount },
+	{ "mlock", 0, do_mlock },
+	{ "mountattr", 1, do_mountattr },
+	{ "mountdata", 5, do_mountdata },
+	{ "mqflags", 2, do_mqflags },
+	{ "mqsend", 0, do_mqsend },
+	{ "nomodule", 0, do_nomodule },
+	{ "realtime", 0, do_realtime },
+	{ "rlimit", 0, do_rlimit },
+	{ "setdomain", 0, do_setdomain },
+	{ "secure", 0, do_secure },
+	{ "seteuid", 1, do_seteuid },
+	{ "setgid", 1, do_setgid },
+	{ "setgroups", 1, do_setgroups },
+	{ "sysunshare", 1, do_sysunshare },
+	{ "umask", 0, do_umask },
+	{ "umount2", 2, do_umount2 },
+	{ "uringcreds", 0, do_uringcreds },
+	{ "uringpoll", 0, do_uringpoll },
+	{ "writeto", 2, do_writeto },
+	{ NULL, 0, NULL },
 };
