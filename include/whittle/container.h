@@ -58,6 +58,8 @@ enum container_place {
 /* A container engine: one row of the table. Lists in a string are words with blanks between. */
 struct container_engine {
 	const char *name;         /* of the command */
+	const char *run;          /* how a user starts a container by it; NULL: of a bundle */
+	bool played;              /* another engine may go by this name: podman-docker */
 	const char *verbs[VERBS]; /* NULL: it has no such verb */
 	const char *noun;         /* a word that may stand before the verb, or NULL */
 	const char *valued;       /* options before the verb that take the next word */
@@ -88,6 +90,8 @@ const struct container_engine *container_engine_of(const char *command);
 struct container_command {
 	const struct container_engine *engine;
 	enum container_verb verb;
+	size_t start;        /* index in argv of the engine: behind what runs it, as sudo */
+	bool gains;          /* that gives it other rights */
 	size_t globals_end;  /* index in argv of the first word behind the engine's own options */
 	size_t options_end;  /* index of the first word behind the options of the verb */
 	const char *runtime; /* of the user's own --runtime */
@@ -100,13 +104,24 @@ struct container_command {
 };
 
 /*
- * Does argv start a container, or a process in one? Its first word tells the engine. False for an
- * engine's other verbs ("podman ps"), and where the name is missing.
+ * Does argv start a container, or a process in one? Its first word tells the engine, behind those
+ * of container_prefix(). False for an engine's other verbs ("podman ps"), and where the name is
+ * missing.
  */
 bool container_parse(char *const *argv, struct container_command *ret_command);
-/* The same for the command line of that engine, whatever its first word is. */
-bool container_parse_as(const struct container_engine *engine, char *const *argv,
+/* The same for the command line of that engine, whatever the word at `start` is. */
+bool container_parse_as(const struct container_engine *engine, size_t start, char *const *argv,
 			struct container_command *ret_command);
+
+/*
+ * How many words of argv only run the command behind them: "env A=b sudo", "timeout 5". 0 also if
+ * they have options that whittle does not know. *ret_gains: they give it other rights, as sudo
+ * does.
+ */
+size_t container_prefix(char *const *argv, bool *ret_gains);
+
+/* Is the word, the first length bytes of it, in the list of words with blanks between? */
+bool container_in_list(const char *list, const char *word, size_t length);
 
 /* The index in argv of the first word behind the engine's own options. */
 size_t container_globals_end(const struct container_engine *engine, char *const *argv);

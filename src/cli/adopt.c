@@ -29,7 +29,8 @@
 
 enum {
 	ARGUMENTS_MAX = 1 << 20, /* bytes of a command that are read */
-	REAP_TRIES = 100         /* for the runtime to wait for the process, 20 ms each */
+	REAP_TRIES = 100,        /* for the runtime to wait for the process, 20 ms each */
+	SIGNALED = 128           /* and a signal: the exit status that tells of it */
 };
 
 struct adopted {
@@ -47,7 +48,8 @@ struct adopted {
 	struct settling settling;
 	bool leaving; /* the process called exit_group(2), with: */
 	int status;
-	bool gone; /* the engine saw its end: end_status, as of waitpid(2) */
+	int stop_signal; /* the last that the engine saw go to it from outside of the container */
+	bool gone;       /* the engine saw its end: end_status, as of waitpid(2) */
 	int end_status;
 	bool foreign_told; /* a call of another ABI was, under a filter that holds names */
 };
@@ -189,6 +191,8 @@ static void handle(struct adopted *adopted, const struct event *event)
 		note_entry(adopted, event);
 	if (event->kind == EVENT_EXIT)
 		note_end(adopted, event);
+	if (event->kind == EVENT_SIGNAL && event->tgid == adopted->pid && !event->sender)
+		adopted->stop_signal = event->signal;
 	if (event->kind != EVENT_TICK && event->kind != EVENT_CHILD)
 		learn(&learner, event);
 	if (event->kind == EVENT_EXEC && !adopted->pid)
@@ -225,6 +229,22 @@ static bool ends_a_run(int signal)
 	return signal == SIGINT || signal == SIGTERM || signal == SIGQUIT || signal == SIGKILL;
 }
 
+/*
+ * A program that handles the signal it is stopped with says so by its status, as shells do. Who is
+ * notified of calls does not see the signal; who traces does, and takes no other's word for it.
+ */
+static bool says_stopped(const struct adopted *adopted, int status)
+{
+	int signal = WIFEXITED(status) ? WEXITSTATUS(status) - SIGNALED : 0;
+
+	if (signal != SIGINT && signal != SIGTERM && signal != SIGQUIT)
+		return false;
+	if (WEXITSTATUS(status) == adopted->options->expect ||
+	    strcmp(adopted->state.field[CONTAINER_LAYER], "container") != 0)
+		return false;
+	return !adopted->state.attach || adopted->stop_signal == signal;
+}
+
 /* A container that is stopped dies of the runtime's signal: that is how it is to end. */
 static void judge(struct adopted *adopted)
 {
@@ -235,6 +255,11 @@ static void judge(struct adopted *adopted)
 	run->outcome = !known ? OUTCOME_UNKNOWN : OUTCOME_EXITED;
 	run->status = known ? WEXITSTATUS(status) : 0;
 	run->expected = run->status == adopted->options->expect || !known;
+	if (known && says_stopped(adopted, status)) {
+		run->outcome = OUTCOME_STOPPED;
+		run->status = WEXITSTATUS(status) - SIGNALED;
+		run->expected = true;
+	}
 	if (known && WIFSIGNALED(status)) {
 		bool stopped = ends_a_run(WTERMSIG(status));
 

@@ -1,6 +1,7 @@
 /* whittle agent: record the containers whose runtimes connect to a socket. */
 #include <cli/agent.h>
 #include <cli/cli.h>
+#include <cli/container.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -107,10 +108,48 @@ static int parse_options(int argc, char **argv, struct service *service)
 
 /* ---- what was recorded ---- */
 
+/* The image of the runs in the directory; "" if there are none, or none is known. Freed. */
+static char *image_in(const char *directory)
+{
+	AUTO_FREE char *path = xasprintf("%s/evidence.json", directory);
+	struct evidence *old = NULL;
+	struct error err;
+	char *image = NULL;
+
+	if (access(path, F_OK) < 0 || evidence_load(path, &old, &err) < 0)
+		return xstrdup("");
+	for (size_t i = 0; i < evidence_run_count(old) && !image; i++) {
+		const char *of_run = evidence_run_at(old, i)->container[CONTAINER_IMAGE];
+
+		if (of_run && *of_run)
+			image = xstrdup(of_run);
+	}
+	evidence_free(old);
+	return image ? image : xstrdup("");
+}
+
+/* DIR/NAME, or if that is another image's DIR/NAME@IMAGE: a profile is one program's. */
+static char *directory_for(const struct service *service, const char *label,
+			   const struct evidence *evidence)
+{
+	char *directory = xasprintf("%s/%s", service->options.directory, label);
+	const char *image = evidence_run_at(evidence, 0)->container[CONTAINER_IMAGE];
+	AUTO_FREE char *other = image_in(directory);
+
+	if (!image || !*image || !*other || strcmp(image, other) == 0)
+		return directory;
+	AUTO_FREE char *suffix = container_label(image);
+	char *apart = xasprintf("%s@%s", directory, suffix ? suffix : "other");
+	say("%s is of another image (%s): what %s did goes into %s", directory, other, image,
+	    apart);
+	free(directory);
+	return apart;
+}
+
 static int keep(const struct service *service, const char *label, struct evidence *evidence,
 		struct error *err)
 {
-	AUTO_FREE char *directory = xasprintf("%s/%s", service->options.directory, label);
+	AUTO_FREE char *directory = directory_for(service, label, evidence);
 	struct record_options options = service->options;
 	AUTO_CLOSE int fd = -1;
 

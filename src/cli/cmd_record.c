@@ -306,6 +306,7 @@ int cmd_record(int argc, char **argv)
 	struct container_command command;
 	struct evidence *known = NULL;
 	struct error err = { .kind = ERROR_NONE };
+	bool gains = false;
 	int code = parse_options(argc, argv, &options);
 
 	if (code)
@@ -318,9 +319,10 @@ int cmd_record(int argc, char **argv)
 		code = containers_record(&options, &command, path, argv, &end);
 		return code ? code : end_as(&end);
 	}
-	if (!options.host && container_engine_of(argv[0]))
+	size_t start = container_prefix(argv, &gains);
+	if (!options.host && container_engine_of(argv[start]))
 		say("recording %s itself: this command starts no container that could be recorded",
-		    argv[0]);
+		    argv[start]);
 	if (known_load(&options, &known, &err) < 0) {
 		report_error(&err);
 		return EXIT_WHITTLE;

@@ -9,8 +9,17 @@
 #include <whittle/escape.h>
 
 /* What a recording of a container cannot have; 0, or the exit code of the mistake. */
-static int check_options(const struct record_options *options)
+static int check_options(const struct record_options *options,
+			 const struct container_command *command, char *const *argv)
 {
+	if (command->gains && geteuid() != 0) {
+		usage_error(
+			"record",
+			"%s gives %s rights that whittle lacks, and so could not record it: run "
+			"whittle by it: %s whittle record -- %s ...",
+			argv[0], command->engine->name, argv[0], command->engine->name);
+		return EXIT_WHITTLE;
+	}
 	if (!options->known_path || !briefing_attaches(options))
 		return 0;
 	usage_error("record", "--known is for --engine notify if containers are recorded: their "
@@ -69,8 +78,9 @@ static int run_engine(struct work *work, const char *socket, struct error *err)
 					       work->plan.name };
 	bool is_runtime = work->command->engine->place == PLACE_COMMAND;
 	char **argv = container_argv(work->command, work->argv, &words);
-	int result = containers_session(work->options, is_runtime ? work->plan.link : work->path,
-					argv, socket, work->evidence, work->end, err);
+	bool direct = is_runtime && work->command->start == 0;
+	int result = containers_session(work->options, direct ? work->plan.link : work->path, argv,
+					socket, work->evidence, work->end, err);
 
 	container_argv_free(argv);
 	return result;
@@ -209,7 +219,7 @@ static int dispatch(struct work *work, struct error *err)
 	return start_or_run(work, err);
 }
 
-int containers_record(const struct record_options *given, const struct container_command *command,
+int containers_record(const struct record_options *given, struct container_command *command,
 		      const char *path, char **argv, struct session_end *end)
 {
 	struct record_options options = *given;
@@ -221,7 +231,10 @@ int containers_record(const struct record_options *given, const struct container
 			     .evidence = evidence_new(),
 			     .end = end };
 	struct error err = { .kind = ERROR_NONE };
-	int code = check_options(&options);
+	containers_unmask(argv, command);
+	options.engine_run = command->engine->run;
+	options.of_bundle = !command->engine->run;
+	int code = check_options(&options, command, argv);
 	bool knows = !briefing_attaches(&options);
 
 	if (code == 0 && ((knows && known_load(&options, &known, &err) < 0) ||

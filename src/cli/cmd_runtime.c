@@ -258,7 +258,7 @@ int runtime_main(char *const *argv)
 	if (!socket_path)
 		socket_path = getenv("WHITTLE_SOCKET");
 	AUTO_FREE char **plain = plain_argv(argv, globals_end, runtime);
-	if (container_parse_as(engine, plain, &command) &&
+	if (container_parse_as(engine, 0, plain, &command) &&
 	    (command.verb == VERB_RUN || command.verb == VERB_CREATE) &&
 	    record(&command, socket_path, runtime, &err) < 0)
 		return give_up(argv, globals_end, &err);

@@ -239,8 +239,8 @@ static int read_fds(struct container_state *state, const json_t *root, struct er
 	return refuse(err, "it names no seccompFd");
 }
 
-/* Other bytes than those of a plain file name become %XX: two names never become one. */
-static char *label_of(const char *name)
+/* Two names never become one. */
+char *container_label(const char *name)
 {
 	AUTO_BUF struct buf out = BUF_INIT;
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -259,9 +259,9 @@ static int set_label(struct container_state *state, struct error *err)
 {
 	const char *name = state->field[CONTAINER_NAME];
 
-	state->label = name ? label_of(name) : NULL;
+	state->label = name ? container_label(name) : NULL;
 	if (!state->label)
-		state->label = label_of(state->field[CONTAINER_ID]);
+		state->label = container_label(state->field[CONTAINER_ID]);
 	return state->label ? 0 : refuse(err, "its id is too long");
 }
 

@@ -42,4 +42,8 @@ int container_state_parse(const char *text, size_t length, struct container_stat
 			  struct error *err);
 void container_state_release(struct container_state *state);
 
+/* A name as a plain file name: other bytes become %XX. NULL if that is too long. Freed by the
+ * caller. */
+char *container_label(const char *name);
+
 #endif

@@ -12,7 +12,7 @@
  * The rest of `whittle record` for argv, the file at path, which is such a command. 0 with
  * *ret_end, or the exit code of whittle's own failure.
  */
-int containers_record(const struct record_options *options, const struct container_command *command,
+int containers_record(const struct record_options *options, struct container_command *command,
 		      const char *path, char **argv, struct session_end *ret_end);
 
 /*
@@ -28,6 +28,11 @@ struct containers_plan {
 int containers_plan(const struct container_command *command, char *const *argv, const char *path,
 		    struct containers_plan *ret_plan, struct error *err);
 void containers_plan_release(struct containers_plan *plan);
+/*
+ * Asks an engine that another may play (podman-docker's docker is podman) who it is; *command is
+ * parsed anew for that one.
+ */
+void containers_unmask(char *const *argv, struct container_command *command);
 /* Is the path of a runtime whittle's (perhaps of another whittle that was installed)? */
 bool containers_is_recorder(const char *runtime);
 /* The line that the engine answers: container_ask(), run. *ret_line is freed by the caller. */

@@ -38,6 +38,26 @@ int containers_ask(const struct container_command *command, char *const *argv,
 	return result;
 }
 
+/* "podman version 4.3.1", but "Docker version 20.10.24, build ..." */
+void containers_unmask(char *const *argv, struct container_command *command)
+{
+	static const char *const version[] = { "--version", NULL };
+	AUTO_FREE char *answer = NULL;
+	struct error err;
+
+	if (!command->engine->played ||
+	    containers_ask(command, argv, version, NULL, &answer, &err) < 0)
+		return;
+	answer[strcspn(answer, " ")] = '\0';
+	const struct container_engine *player = container_engine_by_name(answer);
+	struct container_command played;
+	if (!player || player == command->engine ||
+	    !container_parse_as(player, command->start, argv, &played))
+		return;
+	played.gains = command->gains;
+	*command = played;
+}
+
 /* ---- whittle's runtime ---- */
 
 static char *directory_of(const char *path)
@@ -96,7 +116,7 @@ static int plan_path(const struct container_command *command, char *const *argv,
 	AUTO_FREE char *answer = NULL;
 
 	if (command->engine->place == PLACE_COMMAND)
-		return take_runtime(path, plan, err);
+		return take_runtime(command->start ? argv[command->start] : path, plan, err);
 	if (command->runtime)
 		return take_runtime(command->runtime, plan, err);
 	if (!command->engine->ask_runtime)

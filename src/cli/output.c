@@ -136,8 +136,13 @@ static void say_what_was_written(const struct record_options *options, const str
 		    buf_text(&written->not_made), policy->facet_list);
 	if (written->stale)
 		warn("a file of that name in %s is of other runs", options->directory);
-	say("next: podman run --security-opt seccomp=%s/seccomp.json%s", options->directory,
-	    caps ? " --cap-drop ALL ... (see capabilities.txt)" : " ...");
+	if (options->of_bundle)
+		say("next: put %s/seccomp.json into config.json, as linux.seccomp%s",
+		    options->directory, caps ? " (capabilities: see capabilities.txt)" : "");
+	else
+		say("next: %s --security-opt seccomp=%s/seccomp.json%s",
+		    options->engine_run ? options->engine_run : "podman run", options->directory,
+		    caps ? " --cap-drop ALL ... (see capabilities.txt)" : " ...");
 }
 
 static bool all_complete(const struct evidence *evidence)

@@ -21,6 +21,8 @@ struct record_options {
 	const char *known_path;       /* of evidence, or NULL */
 	const char *recheck;          /* "all", or names of calls with "," between; or NULL */
 	const struct evidence *known; /* what known_load() gave; borrowed, or NULL */
+	const char *engine_run;       /* what started the container: "docker run"; NULL: unknown */
+	bool of_bundle;               /* a runtime did, of a bundle */
 };
 
 /* "auto", "ptrace" or "notify"; -1 if it is none of them. */

@@ -25,6 +25,7 @@
 const struct container_engine container_engines[] = {
 	{
 		.name = "podman",
+		.run = "podman run",
 		.verbs = { "run", "start", "exec", "create" },
 		.flags = { RUN_FLAGS, START_FLAGS, EXEC_FLAGS, RUN_FLAGS },
 		.noun = "container",
@@ -43,6 +44,8 @@ const struct container_engine container_engines[] = {
 	},
 	{
 		.name = "docker",
+		.run = "docker run",
+		.played = true,
 		.verbs = { "run", "start", "exec", "create" },
 		.flags = { RUN_FLAGS, START_FLAGS, EXEC_FLAGS, RUN_FLAGS },
 		.noun = "container",
@@ -57,6 +60,7 @@ const struct container_engine container_engines[] = {
 	},
 	{
 		.name = "buildah",
+		.run = "podman run",
 		.verbs = { "run" },
 		.flags = { "-t --terminal --tty --no-pivot --no-hosts --add-history --help" },
 		.valued = "--cgroup-manager --log-level --registries-conf --registries-conf-dir "
@@ -104,8 +108,7 @@ const struct container_engine *container_engine_of(const char *command)
 	return container_engine_by_name(slash ? slash + 1 : command);
 }
 
-/* Is the word, the first length bytes of it, in the list? */
-static bool in_list(const char *list, const char *word, size_t length)
+bool container_in_list(const char *list, const char *word, size_t length)
 {
 	while (list && *list) {
 		size_t n = strcspn(list, " ");
@@ -136,15 +139,15 @@ static void keep_option(struct container_command *command, const char *name, siz
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].of_runtimes == (command->engine->place == PLACE_COMMAND) &&
-		    in_list(rows[i].names, name, length))
+		    container_in_list(rows[i].names, name, length))
 			*(const char **)((char *)command + rows[i].text) = value;
 }
 
 static void keep_flag(struct container_command *command, const char *name, size_t length,
 		      bool *ret_rootfs)
 {
-	command->detached |= in_list("-d --detach", name, length);
-	*ret_rootfs |= in_list("--rootfs", name, length);
+	command->detached |= container_in_list("-d --detach", name, length);
+	*ret_rootfs |= container_in_list("--rootfs", name, length);
 }
 
 /*
@@ -158,7 +161,7 @@ static size_t take_short(struct container_command *command, const char *flags, c
 	for (const char *c = *argv + 1; *c; c++) {
 		char name[] = { '-', *c, '\0' };
 
-		if (!in_list(flags, name, 2)) {
+		if (!container_in_list(flags, name, 2)) {
 			keep_option(command, name, 2, c[1] ? c + 1 : argv[1]);
 			return c[1] || !argv[1] ? 1 : 2;
 		}
@@ -173,7 +176,7 @@ static size_t take_long(struct container_command *command, const char *flags, ch
 	size_t length = strcspn(*argv, "=");
 	const char *value = (*argv)[length] ? *argv + length + 1 : NULL;
 
-	if (in_list(flags, *argv, length)) {
+	if (container_in_list(flags, *argv, length)) {
 		if (!value || strcmp(value, "true") == 0)
 			keep_flag(command, *argv, length, ret_rootfs);
 		return 1;
@@ -202,7 +205,7 @@ size_t container_globals_end(const struct container_engine *engine, char *const 
 	size_t at = 1;
 
 	while (argv[at] && argv[at][0] == '-') {
-		bool valued = in_list(engine->valued, argv[at], strlen(argv[at]));
+		bool valued = container_in_list(engine->valued, argv[at], strlen(argv[at]));
 
 		at += valued && argv[at + 1] ? 2 : 1;
 	}
@@ -235,12 +238,13 @@ static bool take_verb(struct container_command *command, const char *word)
 	return false;
 }
 
-bool container_parse_as(const struct container_engine *engine, char *const *argv,
+bool container_parse_as(const struct container_engine *engine, size_t start, char *const *argv,
 			struct container_command *ret_command)
 {
-	struct container_command command = { .engine = engine };
+	struct container_command command = { .engine = engine, .start = start };
 	bool rootfs = false;
 
+	argv += start;
 	command.globals_end = container_globals_end(engine, argv);
 	command.runtime = container_global(argv, command.globals_end, "--runtime");
 	size_t at = command.globals_end;
@@ -263,13 +267,20 @@ bool container_parse_as(const struct container_engine *engine, char *const *argv
 		command.bundle = command.bundle ? command.bundle : ".";
 		command.config = command.config ? command.config : "config.json";
 	}
+	command.globals_end += start;
+	command.options_end += start;
 	*ret_command = command;
 	return true;
 }
 
 bool container_parse(char *const *argv, struct container_command *ret_command)
 {
-	const struct container_engine *engine = container_engine_of(argv[0]);
+	bool gains = false;
+	size_t start = container_prefix(argv, &gains);
+	const struct container_engine *engine = container_engine_of(argv[start]);
 
-	return engine && container_parse_as(engine, argv, ret_command);
+	if (!engine || !container_parse_as(engine, start, argv, ret_command))
+		return false;
+	ret_command->gains = gains;
+	return true;
 }

@@ -59,7 +59,7 @@ char **container_argv(const struct container_command *command, char *const *argv
 	size_t places[] = {
 		[PLACE_GLOBAL] = command->globals_end,
 		[PLACE_VERB] = command->options_end,
-		[PLACE_COMMAND] = 0,
+		[PLACE_COMMAND] = command->start,
 	};
 	size_t at = places[command->engine->place], count = 0;
 	struct list list = { NULL, 0 };
@@ -74,7 +74,7 @@ char **container_argv(const struct container_command *command, char *const *argv
 		if (filled)
 			add(&list, filled);
 	}
-	add_copies(&list, argv, command->engine->place == PLACE_COMMAND ? 1 : at, count);
+	add_copies(&list, argv, command->engine->place == PLACE_COMMAND ? at + 1 : at, count);
 	return list.words;
 }
 

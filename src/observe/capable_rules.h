@@ -65,6 +65,9 @@ uint64_t call_limit(const struct call *call, int resource);
  */
 pid_t call_target(const struct call *call, int64_t pid);
 
+/* What the caller's pid namespace has for the number of pid; 0 if the process is not in it. */
+pid_t number_for_caller(const struct call *call, pid_t pid);
+
 /* The thread that a pid argument means, 0 being the caller. */
 pid_t thread_target(const struct call *call, int pid);
 /* The credentials of a process that the call is about; false if there is no such one to judge. */

@@ -59,6 +59,8 @@ static void change_one(void *context, pid_t pid)
 	const struct group_change *change = context;
 	struct creds its = { .groups = NULL };
 
+	if (number_for_caller(change->needs->call, pid) == 0)
+		return; /* not in the caller's pid namespace */
 	bool meant = change->group >= 0 ? getpgid(pid) == change->group
 					: target_creds(pid, &its) && its.ruid == change->user;
 	creds_release(&its);
@@ -74,9 +76,9 @@ static void need_group_change(struct group_change *change, bool by_user, uint32_
 {
 	const struct call *call = change->needs->call;
 
-	if (call_target(call, call->tgid) != call->tgid) /* the numbers are others */
+	change->group = by_user ? -1 : id ? call_target(call, id) : getpgid(call->tgid);
+	if (change->group == 0) /* there is none of that number */
 		return;
-	change->group = by_user ? -1 : id ? (pid_t)id : getpgid(call->tgid);
 	change->user = id ? id : call->creds->ruid;
 	each_process(change_one, change);
 }

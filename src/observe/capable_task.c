@@ -118,11 +118,12 @@ struct killing {
 	int signal;
 };
 
-/*
- * Is the process in the caller's pid namespace, and not its first process? In whittle's own all are
- * there that whittle sees.
- */
-static bool is_below(const struct call *call, pid_t pid)
+bool pids_have(const unsigned char *pids, pid_t pid)
+{
+	return pids && pid > 0 && pid < PIDS_MAX && pids[pid / 8] & 1 << pid % 8;
+}
+
+pid_t number_for_caller(const struct call *call, pid_t pid)
 {
 	AUTO_FREE char *status = proc_status(pid);
 	AUTO_FREE char *own = proc_status(call->tid);
@@ -131,14 +132,14 @@ static bool is_below(const struct call *call, pid_t pid)
 	char *end;
 
 	if (!its || !ids)
-		return false;
+		return 0;
 	for (; ids[strspn(ids, "0123456789")] == '\t'; ids = strchr(ids, '\t') + 1) {
 		if (its[strspn(its, "0123456789")] != '\t')
-			return false;
+			return 0;
 		its = strchr(its, '\t') + 1;
 	}
 	pid_t number = (pid_t)strtol(its, &end, 10);
-	return number > 1 && call_target(call, number) == pid;
+	return call_target(call, number) == pid ? number : 0;
 }
 
 static void kill_one(void *context, pid_t pid)
@@ -146,7 +147,7 @@ static void kill_one(void *context, pid_t pid)
 	const struct killing *killing = context;
 
 	if (killing->group ? getpgid(pid) == killing->group
-			   : pid > 1 && is_below(killing->needs->call, pid))
+			   : pid > 1 && number_for_caller(killing->needs->call, pid) > 1)
 		need_kill(killing->needs, pid, killing->signal);
 }
 
@@ -218,8 +219,19 @@ static bool same_ids(const struct creds *its, uid_t uid, gid_t gid)
  * __ptrace_may_access() and cap_ptrace_access_check(). A process outside the workload keeps its
  * capabilities when the workload's are taken away: since it then has more than who looks at it,
  * looking needs CAP_SYS_PTRACE although with all capabilities it does not. A process of the
- * workload (whittle traces it) will have no more than the others.
+ * workload will have no more than the others: whittle traces it, or has seen it notify, or it is in
+ * a container's pid namespace together with the caller.
  */
+static bool is_inside(const struct call *call, pid_t target)
+{
+	pid_t tgid = (pid_t)proc_number(target, "Tgid");
+
+	if (proc_number(target, "TracerPid") == getpid() || pids_have(call->pids, tgid))
+		return true;
+	return number_for_caller(call, call->tgid) != call->tgid &&
+	       number_for_caller(call, target) > 0;
+}
+
 void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_t any_of)
 {
 	const struct creds *own = needs->call->creds;
@@ -234,7 +246,7 @@ void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_
 	}
 	bool same = same_ids(&its, filesystem_ids ? own->fsuid : own->ruid,
 			     filesystem_ids ? own->fsgid : own->rgid);
-	bool inside = proc_number(target, "TracerPid") == getpid();
+	bool inside = is_inside(needs->call, target);
 	uint64_t held = filesystem_ids ? own->effective : own->permitted;
 	bool exceeds = inside ? its.permitted & ~held : its.permitted != 0;
 	if (!same || exceeds || !is_dumpable(target, &its))

@@ -304,8 +304,6 @@ struct thread {
 	UT_hash_handle hh;
 };
 
-#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT, include/linux/threads.h */
-
 struct seen_call;
 struct seen_site;
 struct seen_argument;

@@ -23,6 +23,7 @@ static struct call call_of(const struct observer *observer, const struct thread 
 		.path_count = thread->operand_count,
 		.creds = &thread->creds,
 		.permission = observer->permission,
+		.pids = observer->pids,
 	};
 }
 

@@ -99,11 +99,6 @@ static pid_t innermost_id(const struct thread *thread, const char *field)
 	return id;
 }
 
-static bool was_ours(const struct observer *observer, pid_t pid)
-{
-	return pid > 0 && pid < PIDS_MAX && observer->pids[pid / 8] & 1 << pid % 8;
-}
-
 /*
  * A number that the workload had once and that nobody has now, or a zombie, was meant for the
  * workload: a shell that kills a child which has just ended.
@@ -137,7 +132,7 @@ const char *process_class(const struct observer *observer, const struct thread *
 	HASH_FIND_INT(observer->processes, &pid, process);
 	if (process)
 		return process == thread->process ? "self" : "workload";
-	return was_ours(observer, pid) && is_gone(pid) ? "workload" : "outside";
+	return pids_have(observer->pids, pid) && is_gone(pid) ? "workload" : "outside";
 }
 
 /* The process behind a pidfd, as whittle numbers it; 0 if it is none. */
@@ -166,7 +161,7 @@ static const char *class_of_pidfd(const struct observer *observer, const struct 
 	if (process)
 		return process == thread->process ? "self" : "workload";
 	/* -1: it has been reaped */
-	return pid < 0 || was_ours(observer, pid) ? "workload" : "outside";
+	return pid < 0 || pids_have(observer->pids, pid) ? "workload" : "outside";
 }
 
 /* ---- signals ---- */

@@ -143,6 +143,44 @@ crowd()
 	done
 }
 
+# image BUNDLE IMAGE: what its engine would say
+image() { c_edit "$1" --arg image "$2" '.linux.seccomp.listenerMetadata += ";name=shared;image=" + $image'; }
+
+# Two images under one name are kept apart; the same one is added to.
+images()
+{
+	local name="containers of one name" image
+	local directories=("$out/shared" "$out/shared@b%3a1")
+
+	c_scratch "$C/bundles/images/rootfs" "$WORKLOADS/nothing_static"
+	for image in a:1 b:1 a:1; do
+		c_bundle images /nothing_static && listen "$1" images && image images "$image"
+		t_ok "$name: $image" c_run "$1" images
+		wait_for 30 has_runs shared 1
+	done
+	t_ok "$name and image are together" wait_for 30 has_runs shared 2
+	t_ok "$name but another image are apart" wait_for 30 has_runs 'shared@b%3a1' 1
+	t_is "$name: their images" "$(jq -s -c '[.[].runs[].container.image]' "${directories[@]/%//evidence.json}")" \
+		'["a:1","a:1","b:1"]'
+}
+
+# A program that ends with the status that tells of the signal it was stopped by has not failed.
+stopped()
+{
+	local name="$1: a container that is stopped" container
+
+	c_busybox "$C/bundles/stop-$1/rootfs"
+	c_bundle "stop-$1" sh -c 'trap "exit 143" TERM; touch /tmp/up; while :; do sleep 0.1; done' && listen "$1" "stop-$1"
+	c_run "$1" "stop-$1" >"$T/stop.out" 2>&1 &
+	container=$!
+	wait_for 30 test -e "$C/bundles/stop-$1/rootfs/tmp/up"
+	"$1" --root "/run/whittle-$1" kill "stop-$1" TERM
+	wait "$container"
+	t_ok "$name" wait_for 30 has_runs "stop-$1" 1
+	t_is "$name has not failed" "$(jq -c '.runs[0] | [.outcome, .expected]' "$out/stop-$1/evidence.json")" \
+		'[{"stopped":"SIGTERM"},true]'
+}
+
 # What connects may be anything; the container that comes next is recorded.
 hostile()
 {
@@ -212,7 +250,9 @@ for runtime in "${usable[@]}"; do
 	nothing "$runtime"
 	exec_session "$runtime"
 	user_namespace "$runtime"
+	stopped "$runtime"
 done
+images "${usable[0]}"
 crowd "${usable[0]}"
 hostile "${usable[0]}"
 told_twice "${usable[-1]}"

@@ -8,13 +8,15 @@ c_init
 
 # The root is the host's, so that a program has the same files there.
 cp "$WORKLOADS"/{engine_storm,random_program,thread_exec,crowd_static,notify_quiet} "$c_root" || exit 1
+# No background jobs: a handler without SA_RESTART, as dash's for SIGCHLD, may make a notified call
+# fail with EINTR.
 cat >"$c_root/script" <<'END'
 cd "$1" || exit 1
 trap 'echo usr1 >trapped' USR1
 kill -USR1 $$
-for i in 1 2 3; do echo "$i" | tr 1-9 2-9 >>out & done
-wait
-ln -s out link; cat link >/dev/null; chmod 600 out; mv out moved; rm link moved trapped
+echo 1 >in
+for i in 1 2 3; do tr 1-9 2-9 <in >>out; done
+ln -s out link; cat link >/dev/null; chmod 600 out; mv out moved; rm in link moved trapped
 /nothing/here || true
 (exec /bin/true)
 END
@@ -109,6 +111,25 @@ program()
 	rm -rf "${c_root:?}/dir"
 }
 
+# What it takes to look at and to renice processes of the container: of the own user nothing, though
+# they hold capabilities; of another one that.
+others()
+{
+	local runtime=$1 engine="$2" look='read -r x </srv/up; cat /proc/$!/environ >/dev/null; renice -n 1 -g 1 >/dev/null; kill $!'
+	local name="$1, $2: capabilities"
+
+	c_bundle program sh -c "mkfifo /srv/up; sh -c 'echo >/srv/up; exec sleep 60' & $look"
+	c_edit program '.process.capabilities |= map_values(["CAP_CHOWN"])'
+	t_ok "$name: the own user's processes" in_container "$runtime" "$engine" false own
+	t_is "$name: for them" "$(jq -r '.capabilities[].name' "$T/own/evidence.json" | sort -u | xargs)" ''
+	c_bundle program sh -c "mkfifo -m 666 /srv/up2; setpriv --reuid 65534 sh -c 'echo >/srv/up2; exec sleep 60' & ${look//up/up2}"
+	c_edit program '.process.capabilities |= map_values(["CAP_DAC_READ_SEARCH", "CAP_KILL", "CAP_SETUID", "CAP_SYS_NICE", "CAP_SYS_PTRACE"])'
+	t_ok "$name: another user's processes" in_container "$runtime" "$engine" false other
+	t_like "$name: for them too" "$(jq -r '.capabilities[].name' "$T/other/evidence.json" | sort -u | xargs)" \
+		'CAP_KILL CAP_SETUID CAP_SYS_NICE CAP_SYS_PTRACE'
+	rm -f "$C/bundles/program/rootfs/srv/up" "$C/bundles/program/rootfs/srv/up2"
+}
+
 usable=()
 for runtime in crun runc; do
 	if c_have "$runtime"; then usable+=("$runtime"); else t_skip "$runtime" "$c_reason"; fi
@@ -122,6 +143,8 @@ program "python" "$one" /usr/bin/python3 -c 'import json, subprocess; subprocess
 without='path|capability' # many of its calls fail, which a notification does not know
 program "a made-up program" "$one" "$c_root/random_program" "$c_root/dir" 7
 without=-
+others "$one" notify
+others "$one" ptrace
 expect=(--expect 7)
 program "threads" "$all" "$c_root/engine_storm" threads 20
 program "processes" "$one" "$c_root/engine_storm" forks 50

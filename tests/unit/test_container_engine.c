@@ -58,6 +58,13 @@ static void parses(void **state)
 		  false },
 		{ "runc --root /r run -b /x id", "[R] --root /r run -b /x id", "-", "id", false },
 		{ "crun run --bundle=/x -d id", "[R] run --bundle=/x -d id", "-", "id", true },
+		{ "env -- A=b podman run x", "env -- A=b podman [P] run x", "x", "-", false },
+		{ "env -u A --unset=C B=1 podman --root /r run -d x",
+		  "env -u A --unset=C B=1 podman --root /r [P] run -d x", "x", "-", true },
+		{ "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run x y",
+		  "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run [D] x y", "x", "-", false },
+		{ "nice -n 5 nohup runc run -b /x id", "nice -n 5 nohup [R] run -b /x id", "-",
+		  "id", false },
 	};
 	static const char podman[] = "--runtime=/l --runtime-flag=whittle-socket=/s "
 				     "--runtime-flag=whittle-runtime=/r";
@@ -113,6 +120,12 @@ static void takes_no_other(void **state)
 		"buildah start x",
 		"podman run --name",
 		"container run x",
+		"env",
+		"env A=b",
+		"env -C / podman run x",
+		"sudo -u me podman run x",
+		"timeout podman run",
+		"sudo ls",
 	};
 
 	(void)state;
