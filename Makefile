@@ -132,6 +132,7 @@ check-fresh: ## try `make demo` and `make check` in a minimal Debian root (root,
 lint: binaries ## what can be judged without running: format, layers, sizes, clang-tidy, cppcheck, shellcheck
 	$(Q)$(runner) lint $(suite_lint)
 bench: all $(workloads) ## compare with native and strace -f
+	$(Q)WHITTLE=$(B)/whittle WORKLOADS=$(B)/workloads tests/bench/containers.sh
 	$(Q)WHITTLE=$(B)/whittle WORKLOADS=$(B)/workloads tests/bench/bench.sh
 F := build/clang-fuzzer-no-link-address-undefined
 fuzz: ## run every fuzz target for FUZZ_SECONDS (clang)

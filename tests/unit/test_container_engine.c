@@ -26,46 +26,46 @@ static void same(const char *got, const char *wanted)
 }
 
 /* The words that are put in are between "[" and "]". */
+static const struct {
+	const char *line, *argv, *image, *container;
+	bool detached;
+} command_lines[] = {
+	{ "podman run alpine id", "podman [P] run alpine id", "alpine", "-", false },
+	{ "/usr/bin/podman --log-level debug --root=/r container run -it --rm -v /a:/b "
+	  "--name web -eA=b nginx -d",
+	  "/usr/bin/podman --log-level debug --root=/r [P] container run -it --rm -v /a:/b "
+	  "--name web -eA=b nginx -d",
+	  "nginx", "web", false },
+	{ "podman --remote run -dit --env A nginx", "podman --remote [P] run -dit --env A nginx",
+	  "nginx", "-", true },
+	{ "podman run --detach=false --rm=true nginx",
+	  "podman [P] run --detach=false --rm=true nginx", "nginx", "-", false },
+	{ "podman run --rootfs /:O sh", "podman [P] run --rootfs /:O sh", "-", "-", false },
+	{ "podman run --detach -- nginx sh", "podman [P] run --detach -- nginx sh", "nginx", "-",
+	  true },
+	{ "podman start -a web", "podman [P] start -a web", "-", "web", false },
+	{ "podman exec -it web sh", "podman [P] exec -it web sh", "-", "web", false },
+	{ "docker -H unix:///s run --network none busybox ls",
+	  "docker -H unix:///s run --network none [D] busybox ls", "busybox", "-", false },
+	{ "docker run --runtime x busybox", "docker run --runtime x [D] busybox", "busybox", "-",
+	  false },
+	{ "docker run -ti -p 1:2 -- busybox", "docker run -ti -p 1:2 [D] -- busybox", "busybox",
+	  "-", false },
+	{ "docker start -a web", "docker start -a web[-]", "-", "web", false },
+	{ "buildah run -v /a:/b c -- make", "buildah run -v /a:/b [B] c -- make", "-", "c", false },
+	{ "runc --root /r run -b /x id", "[R] --root /r run -b /x id", "-", "id", false },
+	{ "crun run --bundle=/x -d id", "[R] run --bundle=/x -d id", "-", "id", true },
+	{ "env -- A=b podman run x", "env -- A=b podman [P] run x", "x", "-", false },
+	{ "env -u A --unset=C B=1 podman --root /r run -d x",
+	  "env -u A --unset=C B=1 podman --root /r [P] run -d x", "x", "-", true },
+	{ "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run x y",
+	  "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run [D] x y", "x", "-", false },
+	{ "nice -n 5 nohup runc run -b /x id", "nice -n 5 nohup [R] run -b /x id", "-", "id",
+	  false },
+};
+
 static void parses(void **state)
 {
-	static const struct {
-		const char *line, *argv, *image, *container;
-		bool detached;
-	} rows[] = {
-		{ "podman run alpine id", "podman [P] run alpine id", "alpine", "-", false },
-		{ "/usr/bin/podman --log-level debug --root=/r container run -it --rm -v /a:/b "
-		  "--name web -eA=b nginx -d",
-		  "/usr/bin/podman --log-level debug --root=/r [P] container run -it --rm -v /a:/b "
-		  "--name web -eA=b nginx -d",
-		  "nginx", "web", false },
-		{ "podman --remote run -dit --env A nginx",
-		  "podman --remote [P] run -dit --env A nginx", "nginx", "-", true },
-		{ "podman run --detach=false --rm=true nginx",
-		  "podman [P] run --detach=false --rm=true nginx", "nginx", "-", false },
-		{ "podman run --rootfs /:O sh", "podman [P] run --rootfs /:O sh", "-", "-", false },
-		{ "podman run --detach -- nginx sh", "podman [P] run --detach -- nginx sh", "nginx",
-		  "-", true },
-		{ "podman start -a web", "podman [P] start -a web", "-", "web", false },
-		{ "podman exec -it web sh", "podman [P] exec -it web sh", "-", "web", false },
-		{ "docker -H unix:///s run --network none busybox ls",
-		  "docker -H unix:///s run --network none [D] busybox ls", "busybox", "-", false },
-		{ "docker run --runtime x busybox", "docker run --runtime x [D] busybox", "busybox",
-		  "-", false },
-		{ "docker run -ti -p 1:2 -- busybox", "docker run -ti -p 1:2 [D] -- busybox",
-		  "busybox", "-", false },
-		{ "docker start -a web", "docker start -a web[-]", "-", "web", false },
-		{ "buildah run -v /a:/b c -- make", "buildah run -v /a:/b [B] c -- make", "-", "c",
-		  false },
-		{ "runc --root /r run -b /x id", "[R] --root /r run -b /x id", "-", "id", false },
-		{ "crun run --bundle=/x -d id", "[R] run --bundle=/x -d id", "-", "id", true },
-		{ "env -- A=b podman run x", "env -- A=b podman [P] run x", "x", "-", false },
-		{ "env -u A --unset=C B=1 podman --root /r run -d x",
-		  "env -u A --unset=C B=1 podman --root /r [P] run -d x", "x", "-", true },
-		{ "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run x y",
-		  "/usr/bin/sudo -E A=b timeout -s KILL 5 docker run [D] x y", "x", "-", false },
-		{ "nice -n 5 nohup runc run -b /x id", "nice -n 5 nohup [R] run -b /x id", "-",
-		  "id", false },
-	};
 	static const char podman[] = "--runtime=/l --runtime-flag=whittle-socket=/s "
 				     "--runtime-flag=whittle-runtime=/r";
 	static const char docker[] = "--runtime=whittle";
@@ -76,23 +76,23 @@ static void parses(void **state)
 	static const struct container_words words = { "/l", "/s", "/r", "whittle" };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		AUTO_FREE char *line = xstrdup(rows[i].line);
+	for (size_t i = 0; i < ARRAY_SIZE(command_lines); i++) {
+		AUTO_FREE char *line = xstrdup(command_lines[i].line);
 		AUTO_BUF struct buf wanted = BUF_INIT, got = BUF_INIT;
 		struct container_command command;
 		char *argv[WORDS + 1];
 
 		split(line, argv);
 		assert_true(container_parse(argv, &command));
-		same(command.image, rows[i].image);
-		same(command.container, rows[i].container);
-		assert_int_equal(command.detached, rows[i].detached);
+		same(command.image, command_lines[i].image);
+		same(command.container, command_lines[i].container);
+		assert_int_equal(command.detached, command_lines[i].detached);
 		char **made = container_argv(&command, argv, &words);
 		for (size_t k = 0; made[k]; k++)
 			buf_addf(&got, "%s%s", k ? " " : "", made[k]);
 		container_argv_free(made);
-		const char *mark = strchr(rows[i].argv, '[');
-		buf_add(&wanted, rows[i].argv, (size_t)(mark - rows[i].argv));
+		const char *mark = strchr(command_lines[i].argv, '[');
+		buf_add(&wanted, command_lines[i].argv, (size_t)(mark - command_lines[i].argv));
 		buf_adds(&wanted, mark[1] == 'P'   ? podman
 				  : mark[1] == 'D' ? docker
 				  : mark[1] == 'B' ? buildah
