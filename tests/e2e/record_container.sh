@@ -197,6 +197,30 @@ if c_have podman crun; then
 	wait $!
 	clean "whittle was killed"
 	t_ok "whittle was killed: it is said" grep -q 'was ended' killed.err
+
+	record traced --engine ptrace -- env A=one "${run[@]}" --env A localhost/busybox sh -c 'echo "$A" >/tmp/w; cat /tmp/w'
+	good traced crun
+	t_is "traced: the engine" "$(jq -r '.runs[0].engine' traced/evidence.json)" ptrace
+	t_ok "traced: results are known" jq -e 'all(.syscalls[]; .result != "unknown")' traced/evidence.json
+	record traced-told --engine ptrace -- "${run[@]}" localhost/busybox sh -c "$trapped" &
+	wait_for 30 grep -q ready traced-told.out && kill -INT "$(pgrep -o -x whittle)"
+	wait $!
+	t_is "traced: a signal is the container's" $? 5
+	record traced-slow --engine ptrace --timeout 3 -- "${run[@]}" localhost/busybox sleep 1000
+	t_is "traced: a time limit ends it" "$(jq -c '.runs[] | [.outcome, .expected]' traced-slow/evidence.json)" \
+		'[{"stopped":"SIGTERM"},true]'
+	record traced-killed --engine ptrace -- "${run[@]}" localhost/busybox sh -c "$trapped" &
+	wait_for 30 grep -q ready traced-killed.out && kill -KILL "$(pgrep -o -x whittle)"
+	wait $!
+	clean "whittle was killed while it traced"
+	t_ok "whittle was killed while it traced: it is said" grep -q 'was ended' traced-killed.err
+
+	mkdir played
+	printf '#!/bin/sh\nexec %s "$@"\n' "${podman[*]@Q}" >played/docker
+	chmod +x played/docker
+	record played -- env A=b "$T/played/docker" --runtime=crun run --rm "${podman_run[@]}" localhost/busybox sh -c "$work"
+	good played crun
+	t_ok "podman that plays docker: it is podman" grep -q 'not podman (--host)' played.err
 fi
 
 if c_have podman crun && c_have buildah; then
