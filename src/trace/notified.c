@@ -26,7 +26,8 @@ enum {
 	REPORTS_EVERY = 16,    /* notifications: stops are not to wait behind them */
 	RESTART_SYS = 512,     /* ERESTARTSYS, include/linux/errno.h */
 	RESTART_NO_INTR = 513, /* ERESTARTNOINTR */
-	NO_DESCRIPTOR = 1 << 30
+	NO_DESCRIPTOR = 1 << 30,
+	KEEPER_STACK = 16384
 };
 
 /* What opens to write or to make something has a result to wait for. */
@@ -53,7 +54,8 @@ struct notified {
 	/* For the next one, or -1: the pidfd of its process, and a descriptor to be free by then.
 	 */
 	int process, reserve;
-	int whittle, keeper;   /* pidfds */
+	int whittle, keeper; /* pidfds */
+	_Alignas(16) char stack[KEEPER_STACK];
 	unsigned int received; /* since waitpid() was asked */
 	bool catches;          /* SIGCHLD */
 	bool was_blocked;      /* before */
@@ -114,15 +116,16 @@ static void catch_reports(struct notified *notified)
  * When whittle is killed its descriptors are closed before its tracees are (do_exit()): what waits
  * for a listener would see ENOSYS. A process that shares the descriptors keeps them open until the
  * kernel has killed the tracees, behind which it tells of whittle's end.
+ *
+ * It shares the memory too, which is cheaper than a copy: so it makes calls that cannot fail, and
+ * nothing else. No signal is for it.
  */
-static void __attribute__((noreturn)) keep(int whittle)
+static int keep(void *context)
 {
-	struct pollfd end = { .fd = whittle, .events = POLLIN };
-	sigset_t all;
+	const struct notified *notified = context;
+	struct pollfd end = { .fd = notified->whittle, .events = POLLIN };
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	setsid(); /* neither the terminal's signals nor those to whittle's group are for it */
+	setsid();
 	prctl(PR_SET_NAME, "whittle-keep");
 	while (poll(&end, 1, -1) < 0)
 		continue;
@@ -132,12 +135,16 @@ static void __attribute__((noreturn)) keep(int whittle)
 /* The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. */
 static bool start_keeper(struct notified *notified)
 {
+	sigset_t all, old;
+
 	notified->whittle = pidfd_open(getpid(), 0);
 	if (notified->whittle < 0)
 		return false;
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-	if (pid == 0)
-		keep(notified->whittle);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid_t pid = clone(keep, notified->stack + sizeof(notified->stack),
+			  CLONE_FILES | CLONE_VM | SIGCHLD, notified);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid > 0)
 		notified->keeper = pidfd_open(pid, 0);
 	return notified->keeper >= 0;
