@@ -9,6 +9,9 @@ struct implied_row {
 	const char *by; /* the call that it comes with */
 	const char *source;
 };
+/* In place of the name of the call that implies one. */
+static const char any_call[] = "*";
+
 static const struct implied_row implied_rows[] = {
 #include "implied.inc"
 };
@@ -200,28 +203,36 @@ bool rule_has_abi(const struct seccomp_rule *rule, const struct abi *abi)
 	return false;
 }
 
+static void add_implied(struct policy *policy, const struct implied_row *row, const struct abi *abi)
+{
+	struct seccomp_rule *rule = rule_find(policy, row->name);
+
+	if (abi_syscall_number(abi, row->name) < 0 || (rule && rule_has_abi(rule, abi)))
+		return;
+	if (!rule)
+		rule = rule_add(policy, row->name);
+	rule->groups |= GROUP_IMPLIED;
+	rule->refused = false;
+	rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
+	rule->abis[rule->abi_count++] = abi;
+	reasons_add(&rule->why,
+		    strcmp(row->by, any_call) == 0
+			    ? xasprintf("%s: %s", abi->name, row->source)
+			    : xasprintf("%s, with %s: %s", abi->name, row->by, row->source));
+}
+
 /* On the ABIs on which the call that implies it was seen, and that have it. */
 static void add_implied_row(struct policy *policy, const struct implied_row *row)
 {
 	const struct seccomp_rule *cause = rule_find(policy, row->by);
 	size_t count = cause && !cause->refused ? cause->abi_count : 0;
 
-	for (size_t i = 0; i < count; i++) {
-		/* Anew each time: adding a rule moves them. */
-		const struct abi *abi = rule_find(policy, row->by)->abis[i];
-		struct seccomp_rule *rule = rule_find(policy, row->name);
-
-		if (abi_syscall_number(abi, row->name) < 0 || (rule && rule_has_abi(rule, abi)))
-			continue;
-		if (!rule)
-			rule = rule_add(policy, row->name);
-		rule->groups |= GROUP_IMPLIED;
-		rule->refused = false;
-		rule->abis = xrealloc(rule->abis, rule->abi_count + 1, sizeof(*rule->abis));
-		rule->abis[rule->abi_count++] = abi;
-		reasons_add(&rule->why,
-			    xasprintf("%s, with %s: %s", abi->name, row->by, row->source));
-	}
+	/* The cause is found anew each time: adding a rule moves them. */
+	for (size_t i = 0; i < count; i++)
+		add_implied(policy, row, rule_find(policy, row->by)->abis[i]);
+	if (strcmp(row->by, any_call) == 0 && policy->seccomp_count)
+		for (size_t i = 0; i < policy->abi_count; i++)
+			add_implied(policy, row, policy->abis[i]);
 }
 
 /* The call as such, for the floor; a condition is void where the call is granted without one. */

@@ -60,7 +60,7 @@ static void test_refused(void **state)
 	assert_false(find_call(policy, "chown")->refused);
 	assert_int_equal(find_call(policy, "chown")->abi_count, 2);
 	assert_int_equal(find_call(policy, "statx")->abi_count, 1);
-	assert_int_equal(policy->seccomp_count, ARRAY_SIZE(rows) + 2);
+	assert_int_equal(policy->seccomp_count, ARRAY_SIZE(rows) + 3); /* and exit_group */
 	policy_free(policy);
 }
 
@@ -100,6 +100,9 @@ static void test_implied(void **state)
 	assert_int_equal(rule->abi_count, 1);
 	assert_true(has_line(&rule->why, "with nanosleep"));
 	assert_null(find_call(policy, "futex")); /* clone3 was only refused */
+	rule = find_call(policy, "exit_group");
+	assert_int_equal(rule->groups, GROUP_IMPLIED);
+	assert_int_equal(rule->abi_count, 2);
 	policy_free(policy);
 }
 
