@@ -129,7 +129,8 @@ enum setting_label {
  * How to run the program, sorted by name and value:
  *   address-family FAMILY (as AppArmor writes it)
  *   cap-drop ALL                    no-new-privileges true|false   namespaces none|used
- *   network none|used               read-only true|false (of the root)
+ *   network none|used
+ *   read-only true|false (of the root); detail "dev" if names below /dev are made or removed
  *   tmpfs DIR     scratch; detail "exec" if files there are executed
  *   volume DIR    written, and no scratch, or what was there before is used ("filled")
  *   engine-socket PATH, secret PATH: findings, names only

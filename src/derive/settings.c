@@ -63,6 +63,10 @@ static const char *const uses[] = {
 /* The kernel's own file systems, which every container has, and which no read-only root changes. */
 static const char *const kernel_places[] = { "/dev/",    "/proc/", "/sys/", "/memfd:",
 					     "/mqueue:", "/ns:",   NULL };
+/* A read-only /dev refuses these; what writes to a device, or to shared memory, does so all the
+ * same. */
+static const char *const dev_places[] = { "/dev/", NULL };
+static const char *const shm_places[] = { "/dev/mqueue/", "/dev/shm/", NULL };
 /* What is here may vanish at each boot, or whenever it is old: file-hierarchy(7), hier(7). */
 static const char *const scratch_places[] = { "/run/", "/tmp/", "/var/run/", "/var/tmp/", NULL };
 
@@ -185,6 +189,17 @@ static void unite_places(struct places *places)
 	places->count = kept;
 }
 
+/* Must /dev, or what is mounted in it, be writable? */
+static bool changes_dev(const struct fact *fact)
+{
+	const char *access = fact->field[PATH_ACCESS];
+
+	if (!is_word(changes, access))
+		return false;
+	return begins_any(fact->field[PATH_PATH], shm_places) ||
+	       (begins_any(fact->field[PATH_PATH], dev_places) && !is_word(uses, access));
+}
+
 /* All directories that are written to, each once, sorted. */
 static void collect_places(const struct evidence_fact *const *facts, size_t count,
 			   struct places *places)
@@ -275,7 +290,7 @@ static void add_writable_root(struct policy *policy, struct place *root)
 		steal_reasons(&root->why);
 }
 
-static void add_places(struct policy *policy, struct places *places)
+static void add_places(struct policy *policy, struct places *places, bool dev)
 {
 	/* Coverings first: they say what is filled. */
 	AUTO_FREE bool *covered = xcalloc(places->count, sizeof(*covered));
@@ -299,6 +314,7 @@ static void add_places(struct policy *policy, struct places *places)
 		setting->why = steal_reasons(&place->why);
 	}
 	struct setting *root = setting_add(policy, "read-only", "true", SETTING_ABSENT, "5.13");
+	root->detail = dev ? "dev" : "";
 	reasons_add(&root->why, xstrdup(places->count ? "nothing is written outside of what is "
 							"listed as tmpfs and volume"
 						      : "no file is written"));
@@ -308,13 +324,16 @@ static void derive_writes(const struct evidence_fact *const *facts, size_t count
 			  struct policy *policy)
 {
 	struct places places = { NULL, 0, { NULL, 0 } };
+	bool dev = false;
 
+	for (size_t i = 0; i < count; i++)
+		dev |= changes_dev(&facts[i]->fact);
 	collect_places(facts, count, &places);
 	look_inside(facts, count, &places);
 	if (places.count && strcmp(places.list[0].path, "/") == 0)
 		add_writable_root(policy, &places.list[0]);
 	else
-		add_places(policy, &places);
+		add_places(policy, &places, dev);
 	free_places(&places);
 }
 

@@ -13,7 +13,8 @@ int emit_apparmor(const struct policy *policy, struct buf *out, struct error *er
 int emit_policy(const struct policy *policy, struct buf *out, struct error *err);
 int emit_docker(const struct policy *policy, struct buf *out, struct error *err);
 int emit_daemon(const struct policy *policy, struct buf *out, struct error *err);
-int emit_flags(const struct policy *policy, struct buf *out, struct error *err);
+int emit_docker_flags(const struct policy *policy, struct buf *out, struct error *err);
+int emit_podman(const struct policy *policy, struct buf *out, struct error *err);
 int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err);
 int emit_compose(const struct policy *policy, struct buf *out, struct error *err);
 int emit_kubernetes(const struct policy *policy, struct buf *out, struct error *err);

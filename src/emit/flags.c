@@ -33,10 +33,23 @@ static void add_limits(const struct policy *policy, const char *before, struct b
 }
 
 /*
- * Podman's --read-only also makes /run, /tmp and /var/tmp writable; more than asked, but harmless:
- * without it (--read-only-tmpfs=false) newer versions take /dev/shm away too.
+ * Podman's --read-only mounts a tmpfs on /run, /tmp and /var/tmp unless it is told not to: where a
+ * program found these refused it would go another way than it was seen to go. Newer versions then
+ * make /dev and /dev/shm read-only too.
  */
-int emit_flags(const struct policy *policy, struct buf *out, struct error *err)
+static bool leaves_out_tmpfs(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->setting_count; i++) {
+		const struct setting *setting = &policy->settings[i];
+
+		if (strcmp(setting->name, "read-only") == 0)
+			return strcmp(setting->detail, "dev") != 0;
+	}
+	return false;
+}
+
+static int add_flags(const struct policy *policy, const char *read_only, struct buf *out,
+		     struct error *err)
 {
 	const struct policy_options *options = &policy->options;
 	struct emit_mounts mounts;
@@ -57,10 +70,24 @@ int emit_flags(const struct policy *policy, struct buf *out, struct error *err)
 	add_limits(policy, "", out);
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	if (mounts.read_only)
-		buf_adds(out, "--read-only\n");
+		buf_adds(out, read_only);
 	add_mounts(&mounts, "--tmpfs ", "--volume ", out);
 	emit_mounts_free(&mounts);
 	return 0;
+}
+
+int emit_docker_flags(const struct policy *policy, struct buf *out, struct error *err)
+{
+	return add_flags(policy, "--read-only\n", out, err);
+}
+
+int emit_podman(const struct policy *policy, struct buf *out, struct error *err)
+{
+	bool leave_out = leaves_out_tmpfs(policy);
+
+	return add_flags(policy,
+			 leave_out ? "--read-only\n--read-only-tmpfs=false\n" : "--read-only\n",
+			 out, err);
 }
 
 /*
@@ -93,6 +120,8 @@ int emit_quadlet(const struct policy *policy, struct buf *out, struct error *err
 	add_limits(policy, "PodmanArgs=", out);
 	emit_mounts_make(policy, SINK_WORD, &mounts);
 	buf_addf(out, "ReadOnly=%s\n", mounts.read_only ? "true" : "false");
+	if (mounts.read_only && leaves_out_tmpfs(policy))
+		buf_adds(out, "PodmanArgs=--read-only-tmpfs=false\n");
 	add_mounts(&mounts, "Tmpfs=", "Volume=", out);
 	emit_mounts_free(&mounts);
 	return 0;

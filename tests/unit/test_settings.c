@@ -107,6 +107,9 @@ static void test_places(void **state)
 		{ { { "write", "/dev/null" }, { "write", "/proc/self/comm" } }, "read-only true" },
 		{ { { "write", "/memfd:x" }, { "write", "pipe:[1]" } }, "read-only true" },
 		{ { { "lock-write", "/srv/f" }, { "map-exec", "/srv/f" } }, "read-only true" },
+		/* It would be refused in a /dev that is read-only. */
+		{ { { "bind", "/dev/log" } }, "read-only true dev" },
+		{ { { "write", "/dev/shm/f" } }, "read-only true dev" },
 		/* Scratch may begin empty: a tmpfs will do. Elsewhere a person must decide. */
 		{ { { "create", "/tmp/f" } }, "read-only true; tmpfs /tmp" },
 		{ { { "create", "/run/f" }, { "delete", "/run/f" } },
