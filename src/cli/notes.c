@@ -23,6 +23,9 @@ static const struct {
 	{ "foreign-abi",
 	  "a process made calls of another ABI, which no filter lets run: it was recorded the slow "
 	  "way, in full" },
+	{ "interrupted-calls",
+	  "a signal interrupted calls before whittle saw them: those that were not made again are "
+	  "missing (--engine ptrace sees all)" },
 	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
 		      "ring were not seen" },
 	{ "known-by-name",

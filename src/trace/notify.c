@@ -10,7 +10,8 @@
  * A notification waits interruptibly until whittle has received it, for microseconds mostly, and
  * from then on only for SIGKILL (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV). A signal in between is
  * handled at once; then the call is made anew, or if the handler lacks SA_RESTART it fails with
- * EINTR, also a call that never would (seccomp_do_user_notification() in kernel/seccomp.c).
+ * EINTR, also a call that never would (seccomp_do_user_notification() in kernel/seccomp.c). That it
+ * may have been one that was then never seen is a limitation: check_gap().
  */
 #include <trace/filtered.h>
 #include <trace/notify.h>
@@ -36,7 +37,7 @@ enum {
 };
 
 struct notify_calls {
-	int64_t execve, execveat, exit, seccomp, prctl;
+	int64_t execve, execveat, exit, seccomp, prctl, sigreturn, rt_sigreturn;
 };
 
 /* ---- one notification ---- */
@@ -67,9 +68,15 @@ static int receive(struct trace *trace)
 	struct notify *notify = trace->notify;
 	int got = notification_receive(&notify->notification, notify->listener);
 
-	notify->pending |= got > 0;
-	trace->notifications += got > 0;
-	return got;
+	if (got <= 0)
+		return got;
+	/* They are numbered as they are made (seccomp_next_notify_id()), and come in that order. */
+	uint64_t id = notify->notification.request->id;
+	notify->gap |= notify->received_id && id != notify->received_id + 1;
+	notify->received_id = id;
+	notify->pending = true;
+	trace->notifications++;
+	return 1;
 }
 
 static pid_t caller_of(const struct notify *notify)
@@ -187,6 +194,28 @@ static void foresee_filter(struct trace *trace, const struct notify_calls *calls
 		trace_queue(trace, &event);
 }
 
+/*
+ * A signal took back a notification that was not received yet. The call was made anew, and notified
+ * then, or its handler returned to an EINTR, and it was never seen: which of both cannot be told.
+ * Where nothing handled a signal it was made anew.
+ */
+static void check_gap(struct trace *trace, const struct notify_calls *calls,
+		      const struct event *entry)
+{
+	struct event event = { .kind = EVENT_LIMITATION,
+			       .tid = entry->tid,
+			       .tgid = entry->tgid,
+			       .what = "interrupted-calls" };
+	int64_t nr = (int64_t)entry->nr;
+	bool handled = nr == calls->rt_sigreturn || nr == calls->sigreturn;
+
+	/* What is known may return unseen. */
+	if (!trace->notify->gap || (!handled && !trace->notify->filtered))
+		return;
+	trace->notify->gap = false;
+	trace_queue(trace, &event);
+}
+
 /* Notes what the call will do to the thread or its process. */
 static void foresee(struct trace *trace, struct process *process, const struct event *entry)
 {
@@ -205,6 +234,7 @@ static void foresee(struct trace *trace, struct process *process, const struct e
 		notify->leaving = entry->tid;
 	notify->hide = !notify->adopted && nr == calls->prctl && asks_for_ours(trace, entry);
 	foresee_filter(trace, calls, entry);
+	check_gap(trace, calls, entry);
 }
 
 /* It waits for its answer, but there is no such process here: in another pid namespace, maybe. */
@@ -409,12 +439,15 @@ static void note_numbers(struct notify *notify)
 		count++;
 	notify->calls = xcalloc(count, sizeof(*notify->calls));
 	for (size_t i = 0; i < count; i++)
-		notify->calls[i] =
-			(struct notify_calls){ .execve = abi_syscall_number(&abis[i], "execve"),
-					       .execveat = abi_syscall_number(&abis[i], "execveat"),
-					       .exit = abi_syscall_number(&abis[i], "exit"),
-					       .seccomp = abi_syscall_number(&abis[i], "seccomp"),
-					       .prctl = abi_syscall_number(&abis[i], "prctl") };
+		notify->calls[i] = (struct notify_calls){
+			.execve = abi_syscall_number(&abis[i], "execve"),
+			.execveat = abi_syscall_number(&abis[i], "execveat"),
+			.exit = abi_syscall_number(&abis[i], "exit"),
+			.seccomp = abi_syscall_number(&abis[i], "seccomp"),
+			.prctl = abi_syscall_number(&abis[i], "prctl"),
+			.sigreturn = abi_syscall_number(&abis[i], "sigreturn"),
+			.rt_sigreturn = abi_syscall_number(&abis[i], "rt_sigreturn")
+		};
 }
 
 /* Half of the descriptors that whittle may have are for its other work. */

@@ -20,6 +20,8 @@ struct process {
 struct notify {
 	int listener;
 	struct notification notification;
+	uint64_t received_id;  /* of the last request; 0: there was none */
+	bool gap;              /* a request was taken back unseen: check_gap() */
 	pid_t leaving;         /* the thread of the request, if its call ends it */
 	bool pending;          /* the request waits for its answer */
 	bool hide;             /* the pending call is not made, and returns 0 */

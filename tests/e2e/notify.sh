@@ -149,6 +149,45 @@ t_like 'and it says so' "$(cat err)" 'under a listener itself'
 behaves 'a storm of signals' "$WORKLOADS/notify_storm" 20000 "$T/interrupted"
 t_figure "calls that fail with EINTR under a timer of 5 kHz without SA_RESTART: $(cat interrupted)"
 
+# A signal that comes before whittle has received a call takes it back: it may never be seen.
+
+# in_call OTHER: does the workload wait in a call, but not in that of this number? It is in $call.
+in_call()
+{
+	read -r call _ <"/proc/$workload/syscall" && [[ $call =~ ^[0-9]+$ ]] && [ "$call" != "$1" ]
+}
+
+# Does the workload wait in read(2), and has whittle, which sleeps, answered that?
+reads()
+{
+	in_call none && [ "$call" = "$number" ] && [[ $(ps -o stat= -p "$whittle") == S* ]]
+}
+
+mkfifo input
+setsid "$WHITTLE" record -q --engine notify -o out --replace -- "$WORKLOADS/notify_interrupted" <input >got 2>err &
+whittle=$!
+exec 9>input
+wait_for 10 grep -q ready got
+read -r _ workload number <got
+if wait_for 10 reads; then
+	kill -STOP "$whittle"
+	echo >&9
+	t_ok 'a call waits for whittle' wait_for 10 in_call "$number"
+	kill -USR1 "$workload"
+	t_ok 'a signal takes it back' wait_for 10 in_call "$call"
+	kill -CONT "$whittle"
+	wait "$whittle"
+	t_is 'it failed with EINTR' "$?" 0
+	t_is 'that it may be missing is said' "$(notes out limitations)" '{"interrupted-calls":1}'
+	t_is 'but nothing is lost' "$(notes out losses)" '{}'
+else
+	t_skip 'a call that a signal takes back' "the kernel does not say in which call a process is"
+	echo >&9
+	kill -USR1 "$workload"
+	wait "$whittle"
+fi
+exec 9>&-
+
 # start OPTION… -- COMMAND…: whittle in a session of its own, the output in got; sets $whittle
 start()
 {

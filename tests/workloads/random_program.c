@@ -617,6 +617,7 @@ static void settle(void)
 	pthread_mutex_lock(&mutex);
 	pthread_mutex_unlock(&mutex);
 	nanosleep(&moment, NULL);
+	poll(NULL, 0, 0); /* under notify a signal may take back that of signals() */
 	syscall(SYS_getppid);
 	syscall(SYS_sched_yield);
 	char *at =
