@@ -100,6 +100,13 @@ static void add_digits(struct shapes *shapes, const char *path, size_t start, si
 	}
 }
 
+static size_t hex_run(const char *path, size_t at, size_t end)
+{
+	size_t run = strspn(path + at, "0123456789abcdef");
+
+	return run < end - at ? run : end - at;
+}
+
 static bool is_mixed_hex(const char *text, size_t length)
 {
 	static const char digits[] = "0123456789", letters[] = "abcdef";
@@ -179,6 +186,62 @@ static void add_all_digits(struct shapes *shapes, const char *path, size_t start
 	add_shape(shapes, buf_steal(&shape));
 }
 
+/* 8-4-4-4-12 of 0-9 and a-f (RFC 9562). */
+static void add_uuid(struct shapes *shapes, const char *path, size_t start, size_t end, size_t size)
+{
+	static const size_t groups[] = { 8, 4, 4, 4, 12 };
+	enum { UUID_LENGTH = 36 };
+
+	(void)size;
+	for (size_t at = start; at + UUID_LENGTH <= end; at++) {
+		AUTO_BUF struct buf shape = BUF_INIT;
+		size_t from = at;
+
+		if (at > start && isalnum((unsigned char)path[at - 1]))
+			continue;
+		buf_add(&shape, path, at);
+		for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+			if (hex_run(path, from, end) != groups[i] || (i && path[from - 1] != '-'))
+				break;
+			buf_addf(&shape, "%s\\{hex:%zu}", i ? "-" : "", groups[i]);
+			from += groups[i] + 1;
+		}
+		if (from != at + UUID_LENGTH + 1)
+			continue;
+		buf_adds(&shape, path + at + UUID_LENGTH);
+		add_shape(shapes, buf_steal(&shape));
+	}
+}
+
+/* Every word that may be made up or a number, if there are several: "job-4711-ab12cd34". */
+static void add_every(struct shapes *shapes, const char *path, size_t start, size_t end,
+		      size_t size)
+{
+	AUTO_BUF struct buf shape = BUF_INIT;
+	size_t places = 0;
+
+	(void)size;
+	buf_add(&shape, path, start);
+	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		run = word_run(path, at, end);
+		places++;
+		if (run && digit_run(path, at, at + run) == run && run <= DIGITS_MAX)
+			buf_addf(&shape, "\\{digits:%zu}", digits_size(run));
+		else if (run >= RANDOM_LEAST && is_mixed_hex(path + at, run))
+			buf_addf(&shape, "\\{hex:%zu}", run);
+		else if (run >= RANDOM_LEAST && is_mixed(path + at, run))
+			buf_addf(&shape, "\\{word:%zu}", run);
+		else {
+			buf_add(&shape, path + at, run ? run : 1);
+			places--;
+		}
+	}
+	if (places < 2)
+		return;
+	buf_adds(&shape, path + end);
+	add_shape(shapes, buf_steal(&shape));
+}
+
 /*
  * The kinds in the order in which they are tried, the narrowest first. Made up words are as long as
  * mkstemp(3), Python's tempfile and mktemp(1) make them, or all of the word.
@@ -187,8 +250,9 @@ static const struct kind {
 	void (*add)(struct shapes *shapes, const char *path, size_t start, size_t end, size_t size);
 	size_t size;
 } kinds[SHAPE_KINDS] = {
-	{ add_digits, 0 }, { add_hex, 0 },   { add_words, RANDOM_LEAST }, { add_words, 8 },
-	{ add_words, 10 }, { add_words, 0 }, { add_all_digits, 0 },
+	{ add_digits, 0 },     { add_hex, 0 },    { add_words, RANDOM_LEAST },
+	{ add_words, 8 },      { add_words, 10 }, { add_words, 0 },
+	{ add_all_digits, 0 }, { add_uuid, 0 },   { add_every, 0 },
 };
 
 void shapes_find(size_t kind, const char *path, struct shapes *shapes)
@@ -196,4 +260,25 @@ void shapes_find(size_t kind, const char *path, struct shapes *shapes)
 	size_t end, start = path_component(path, &end);
 
 	kinds[kind].add(shapes, path, start, end, kinds[kind].size);
+}
+
+void shapes_find_shards(const char *path, struct shapes *shapes)
+{
+	enum { HASH_LEAST = 16, SHARD_MOST = 3 };
+	size_t end, start = path_component(path, &end);
+
+	if (path[end] || end - start < HASH_LEAST || hex_run(path, start, end) != end - start ||
+	    !is_mixed_hex(path + start, end - start))
+		return;
+	while (start > 1) {
+		size_t above_end = start - 1, above = above_end;
+
+		while (above && path[above - 1] != '/')
+			above--;
+		size_t length = above_end - above;
+		if (!length || length > SHARD_MOST || hex_run(path, above, above_end) != length)
+			return;
+		add_shape(shapes, xasprintf("%.*s\\{hex:%zu}/", (int)above, path, length));
+		start = above;
+	}
 }

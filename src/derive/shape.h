@@ -4,7 +4,7 @@
 
 #include <whittle/base.h>
 
-enum { SHAPE_KINDS = 7 }; /* to be tried in their order: the narrowest first */
+enum { SHAPE_KINDS = 9 }; /* to be tried in their order: the narrowest first */
 
 struct shapes {
 	char **list; /* owned, and each of them */
@@ -19,6 +19,12 @@ size_t path_component(const char *path, size_t *ret_end);
  * the path with placeholders in it.
  */
 void shapes_find(size_t kind, const char *path, struct shapes *shapes);
+
+/*
+ * Of a file that is called by its hash, below directories that are called by the first digits of
+ * hashes ("objects/b8/4e1b49…"): adds the path of each of these with a placeholder for it.
+ */
+void shapes_find_shards(const char *path, struct shapes *shapes);
 
 /* Is the component at text what the one of the shape, from there to its end, stands for? */
 bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length);

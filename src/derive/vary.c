@@ -8,7 +8,9 @@
  * - a word of that many 0-9 and a-f, with both among them;
  * - that many letters, digits and underscores at the end of a word, where they are mixed as chance
  *   mixes them: names that people make up ("decoder.pyc" here, "encoder.pyc" there) are left alone;
- * - numbers in all places of the name where there are some.
+ * - numbers in all places of the name where there are some, a UUID, or every word of the name that
+ * is a number or mixed so. Where files are called by their hash below directories of its first
+ * digits, as git's objects are, it is the directory first: "objects/b8/", whatever is in it.
  *
  * Only names that the workload itself made become patterns: what is merely read is not its choice.
  * None is made below sensitive directories, and none for what is executed or mapped to be: rules
@@ -26,14 +28,15 @@
 
 enum {
 	PATTERNS_MAX = 256, /* a bound for programs whose names have no shape */
-	PASSES_MAX = 8,     /* each may find names below directories that the one before found */
+	PASSES_MAX = 12,    /* each may find names below directories that the one before found */
+	SHARDS = 0          /* tried before the kinds of shape.c: shapes_find_shards() */
 };
 
 struct name {
 	char *path; /* evidence text; patterns are applied */
 	char *use;  /* what was done with it: its facts but their names */
 	bool made;
-	bool *runs; /* in which it was seen, or carried into */
+	bool *runs; /* in which it was made, else seen, or carried into */
 };
 
 struct pattern {
@@ -123,6 +126,41 @@ static void find_groups(struct variation *variation, const struct evidence *evid
 			variation->group[run]++;
 }
 
+static bool in_run(const struct name *name, const struct evidence_fact *fact, size_t runs)
+{
+	for (size_t run = 0; run < runs; run++)
+		if (name->runs[run] && fact->counts[run])
+			return true;
+	return false;
+}
+
+/*
+ * One name, of the facts of its path. If the workload made it, what counts is the runs that did and
+ * what these did with it: others may have found it there.
+ */
+static struct name read_name(const struct evidence_fact *const *facts, size_t count, size_t runs)
+{
+	struct name name = { .path = xstrdup(facts[0]->fact.field[PATH_PATH]) };
+	AUTO_BUF struct buf use = BUF_INIT;
+
+	name.runs = xcalloc(runs, sizeof(*name.runs));
+	for (size_t i = 0; i < count; i++)
+		name.made |= makes_name(facts[i]->fact.field[PATH_ACCESS]);
+	for (size_t i = 0; i < count; i++)
+		for (size_t run = 0; run < runs; run++)
+			if (!name.made || makes_name(facts[i]->fact.field[PATH_ACCESS]))
+				name.runs[run] |= facts[i]->counts[run] != 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		if (in_run(&name, facts[i], runs))
+			buf_addf(&use, "%s %s %s\n", field[PATH_ACCESS], field[PATH_OWNER],
+				 field[PATH_PROGRAM]);
+	}
+	name.use = buf_steal(&use);
+	return name;
+}
+
 /* The facts of a path follow each other. */
 static void find_names(struct variation *variation, const struct evidence *evidence)
 {
@@ -131,29 +169,16 @@ static void find_names(struct variation *variation, const struct evidence *evide
 
 	variation->names = xcalloc(count, sizeof(*variation->names));
 	for (size_t i = 0, next; i < count; i = next) {
-		const char *path = facts[i]->fact.field[PATH_PATH];
-		struct name *name = &variation->names[variation->name_count];
-		AUTO_BUF struct buf use = BUF_INIT;
-
-		*name = (struct name){ .path = xstrdup(path) };
-		name->runs = xcalloc(variation->run_count, sizeof(*name->runs));
-		for (next = i; next < count; next++) {
-			const char *const *field = facts[next]->fact.field;
-
-			if (strcmp(field[PATH_PATH], path) != 0)
+		for (next = i + 1; next < count; next++)
+			if (strcmp(facts[next]->fact.field[PATH_PATH],
+				   facts[i]->fact.field[PATH_PATH]) != 0)
 				break;
-			buf_addf(&use, "%s %s %s\n", field[PATH_ACCESS], field[PATH_OWNER],
-				 field[PATH_PROGRAM]);
-			name->made |= makes_name(field[PATH_ACCESS]);
-			for (size_t run = 0; run < variation->run_count; run++)
-				name->runs[run] |= facts[next]->counts[run] != 0;
-		}
-		name->use = buf_steal(&use);
-		variation->name_count++;
+		variation->names[variation->name_count++] =
+			read_name(facts + i, next - i, variation->run_count);
 	}
 }
 
-/* Did two runs of the same command see one of them each, and not the other? */
+/* Did two runs of the same command make one of them each, and not the other? */
 static bool alternate(const struct variation *variation, const struct name *one,
 		      const struct name *two)
 {
@@ -246,7 +271,10 @@ static void add_candidates(struct candidates *candidates, size_t kind, const str
 {
 	struct shapes shapes = { NULL, 0 };
 
-	shapes_find(kind, name->path, &shapes);
+	if (kind == SHARDS)
+		shapes_find_shards(name->path, &shapes);
+	else
+		shapes_find(kind - 1, name->path, &shapes);
 	candidates->list = xrealloc(candidates->list, candidates->count + shapes.count + 1,
 				    sizeof(*candidates->list));
 	for (size_t i = 0; i < shapes.count; i++)
@@ -263,6 +291,16 @@ static int compare_candidates(const void *a, const void *b)
 	return diff ? diff : compare_names(one->name, two->name);
 }
 
+/* Does what the shape has a placeholder for differ? It may be a directory far above the names. */
+static bool differ_there(const char *shape, const struct name *one, const struct name *two)
+{
+	size_t end, start = path_component(shape, &end);
+	size_t length = strcspn(one->path + start, "/");
+
+	return length != strcspn(two->path + start, "/") ||
+	       memcmp(one->path + start, two->path + start, length) != 0;
+}
+
 /* Candidates of one shape: did runs make one or the other, and use it alike? */
 static bool confirmed(const struct variation *variation, const struct candidate *list, size_t count)
 {
@@ -275,7 +313,8 @@ static bool confirmed(const struct variation *variation, const struct candidate 
 		bool is_new = true;
 
 		for (size_t k = 0; k < known; k++) {
-			if (strcmp(different[k]->use, name->use) != 0)
+			if (strcmp(different[k]->use, name->use) != 0 ||
+			    !differ_there(list->shape, different[k], name))
 				continue;
 			if (memcmp(different[k]->runs, name->runs,
 				   variation->run_count * sizeof(*name->runs)) == 0)
@@ -390,14 +429,14 @@ struct variation *variation_new(const struct evidence *evidence)
 	apply_patterns(variation);
 	if (variation->run_count < 2)
 		return variation;
-	for (size_t pass = 0, kind = 0; pass < PASSES_MAX && kind < SHAPE_KINDS;) {
+	for (size_t pass = 0, kind = SHARDS; pass < PASSES_MAX && kind <= SHAPE_KINDS;) {
 		if (!learn_kind(variation, kind)) {
 			kind++;
 			continue;
 		}
 		apply_patterns(variation);
 		pass++;
-		kind = 0;
+		kind = SHARDS;
 	}
 	return variation;
 }

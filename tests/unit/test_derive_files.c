@@ -106,6 +106,20 @@ static void test_patterns(void **state)
 		{ NULL, { { "/d/1-5.x" }, { "/d/2-6.x" } }, "/d/\\{digits:7}-\\{digits:7}.x" },
 		/* words that were made up */
 		{ NULL, { { "/d/a-0f1e2d" }, { "/d/a-9a8b7c" } }, "/d/a-\\{hex:6}" },
+		{ NULL,
+		  { { "/d/550e8400-e29b-41d4-a716-446655440000.x" },
+		    { "/d/6ba7b810-9dad-11d1-80b4-00c04fd430c8.x" } },
+		  "/d/\\{hex:8}-\\{hex:4}-\\{hex:4}-\\{hex:4}-\\{hex:12}.x" },
+		{ NULL,
+		  { { "/d/job-4711-ab12cd34.q" }, { "/d/job-815-0f1e2d3c.q" } },
+		  "/d/job-\\{digits:7}-\\{hex:8}.q" },
+		/* files that are called by their hashes, below the first digits of these */
+		{ NULL,
+		  { { "/d/08/0123456789abcdef01" }, { "/d/e9/fedcba9876543210fe" } },
+		  "/d/\\{hex:2}/\\{hex:18}" },
+		{ NULL,
+		  { { "/d/a/b/0123456789abcdef01" }, { "/d/c/0/fedcba9876543210fe" } },
+		  "/d/\\{hex:1}/\\{hex:1}/\\{hex:18}" },
 		{ NULL, { { "/d/sedAb3dEf" }, { "/d/sedXy9ZqP" } }, "/d/sed\\{word:6}" },
 		{ NULL, { { "/d/tmpa7n_2b1d" }, { "/d/tmpx3q_9f0z" } }, "/d/tmp\\{word:8}" },
 		/* below a directory that varies, and what varies there too */
