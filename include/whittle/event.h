@@ -18,8 +18,8 @@ enum event_kind {
 	EVENT_SIGNAL, /* signal is about to be delivered to tid; sender its si_pid, or 0 */
 	EVENT_CHILD,  /* a child of whittle that is no tracee ended: tid, status */
 	EVENT_TICK,   /* nothing happened: a signal or the timer interrupted the wait */
-	EVENT_ASKED,  /* the kernel was asked for a capability in a call of abi and nr, and granted
-			 it */
+	EVENT_ASKED,  /* the kernel was asked for a capability, and granted it if the thread has it:
+			 in the call that the thread is in if joined, else in one of abi and nr */
 	EVENT_LIMITATION, /* the engine cannot follow it there: what says where (constant) */
 	EVENT_LOSS /* something happened that the engine could not see: what says which (constant)
 		    */
@@ -49,7 +49,8 @@ struct event {
 	uint64_t args[6];
 	uint64_t ip;
 	enum result_mode result_mode; /* ENTRY */
-	bool filtered;        /* EXEC: the new image runs under a filter that hides what is known */
+	/* EXEC: the new image runs under a filter that hides what is known; EXIT: so did it */
+	bool filtered;
 	int64_t result;       /* RESULT: value, or -errno */
 	enum refuser refusal; /* RESULT */
 	pid_t child;
@@ -58,9 +59,22 @@ struct event {
 	int signal;
 	pid_t sender;
 	int status;
-	int capability; /* ASKED: CAP_*; tid may be gone, or in another call by now */
+	/* ASKED; unless it is joined, tid may be gone, or in another call by now */
+	int capability; /* CAP_* */
+	bool joined;    /* its entry was reported, and how it ended will be */
+	bool foreign;   /* of another user namespace than whittle's */
+	const struct asked_stack *stack;
 	const char *what;
 };
+
+/* How the kernel came to ask (EVENT_ASKED), by the names of its functions; a stack is borrowed from
+ * the event. "*" at the end of a name stands for the rest. The first use reads the kernel's
+ * symbols.
+ */
+struct asked_stack;
+bool asked_through(const struct asked_stack *stack, const char *function);
+/* The function that asked; "" if it cannot be told. Borrowed. */
+const char *asked_by(const struct asked_stack *stack);
 
 /* Reads length bytes of a stopped tracee; 0, or -1 with errno if not all could be read. */
 int tracee_read(pid_t tid, uint64_t address, void *bytes, size_t length);
@@ -124,6 +138,9 @@ struct trace_options {
 	const struct free_call *known;
 	size_t known_count;
 	bool watch; /* from the start: trace_watch() */
+	/* EVENT_ASKED of all that the workload does, also where every call is reported, if it can
+	   be had. */
+	bool measure;
 };
 
 /*

@@ -70,13 +70,26 @@ struct seccomp_rule {
 	struct reasons why;
 };
 
+/* What took a capability: evidence text. */
+struct capability_cause {
+	char *call;
+	char *object; /* "0.0.0.0:80", a path, a function of the kernel; or "" */
+	char *program;
+	char *site; /* frames of the first such call of the program; "" if not known */
+};
+
 struct capability_rule {
 	char *name;   /* CAP_CHOWN: the one granted */
 	char *others; /* "CAP_DAC_OVERRIDE": alternatives that would do too, or "" */
 	/* No program that holds it at once needs it: only such as get it from their file, by a
 	   set-id bit or capabilities. Then the bounding set is enough. */
 	bool by_file;
-	bool proven;        /* taken away, the command fails */
+	bool proven; /* taken away, the command fails */
+	/* How it is known: "proven", "measured" (the kernel was asked; "measured-kprobe": as a
+	   kprobe told), "inferred" (by a rule alone), the first of these that holds. Constant. */
+	const char *known;
+	struct capability_cause *causes; /* sorted */
+	size_t cause_count;
 	struct reasons why; /* "bind 0.0.0.0:80 by /usr/sbin/nginx" */
 };
 

@@ -62,8 +62,9 @@ static int start(const struct record_options *options, struct trace_options *how
 	return -1;
 }
 
-int engine_start(const struct record_options *options, struct observer *observer, const char *path,
-		 char **argv, struct trace **ret_trace, struct session_end *end, struct error *err)
+int engine_start(const struct record_options *options, struct observer *observer, bool measure,
+		 const char *path, char **argv, struct trace **ret_trace, struct session_end *end,
+		 struct error *err)
 {
 	struct trace_options how = { .engine = choose(options) };
 	struct free_call *calls = NULL;
@@ -75,6 +76,7 @@ int engine_start(const struct record_options *options, struct observer *observer
 		observer_watch(observer, 0, how.watch);
 		calls = observer_free_calls(observer, 0, &count);
 	}
+	how.measure = measure;
 	how.known = calls;
 	how.known_count = count;
 	int result = start(options, &how, path, argv, ret_trace, err);

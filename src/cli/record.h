@@ -70,11 +70,12 @@ int session_run(const struct record_options *options, const char *path, char **a
 
 /*
  * Starts the workload as trace_start() does, under the engine that suits: what earlier runs showed
- * is taught to the observer, and let run. Sets end's engine and
+ * is taught to the observer, and let run. measure: trace_options.measure. Sets end's engine and
  * filter_known.
  */
-int engine_start(const struct record_options *options, struct observer *observer, const char *path,
-		 char **argv, struct trace **ret_trace, struct session_end *end, struct error *err);
+int engine_start(const struct record_options *options, struct observer *observer, bool measure,
+		 const char *path, char **argv, struct trace **ret_trace, struct session_end *end,
+		 struct error *err);
 
 /*
  * Opens DIR for writing, refusing evidence that is there unless --append or --replace, and

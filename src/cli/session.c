@@ -233,12 +233,13 @@ int session_run(const struct record_options *options, const char *path, char **a
 				   .to = { evidence, run } };
 	struct fact_sink sink = run_sink(&session.to);
 
-	bool asks = !options->exact && options->engine != CHOOSE_NOTIFY &&
-		    (options->facets & FACET_CAPS) && trace_can_watch();
+	bool measure = options->engine != CHOOSE_NOTIFY && (options->facets & FACET_CAPS);
+	bool asks = measure && !options->exact && trace_can_watch();
 	session.observer = observer_new(&sink, options->facets | (asks ? OBSERVE_ASKED : 0) |
 						       (options->exact ? OBSERVE_EXACT : 0) |
 						       (options->stacks ? OBSERVE_STACKS : 0));
-	if (engine_start(options, session.observer, path, argv, &session.trace, ret_end, err) < 0) {
+	if (engine_start(options, session.observer, measure, path, argv, &session.trace, ret_end,
+			 err) < 0) {
 		observer_free(session.observer);
 		return -1;
 	}

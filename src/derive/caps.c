@@ -108,6 +108,75 @@ static bool is_by_file(const struct evidence *evidence, const struct need *need)
 	return is_privileged(evidence, need->fact->field[CAPABILITY_PROGRAM]);
 }
 
+/* ---- causes ---- */
+
+/* The frames of the program's first call of that name; "" if none were recorded. */
+static const char *site_of(const struct evidence *evidence, const struct fact *fact)
+{
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_SITE, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fact *site = &facts[i]->fact;
+
+		if (strcmp(site->field[SITE_NAME], fact->field[CAPABILITY_SYSCALL]) == 0 &&
+		    strcmp(site->field[SITE_PROGRAM], fact->field[CAPABILITY_PROGRAM]) == 0)
+			return site->field[SITE_FRAMES];
+	}
+	return "";
+}
+
+static int compare_causes(const void *a, const void *b)
+{
+	const struct capability_cause *left = a, *right = b;
+	int order = strcmp(left->call, right->call);
+
+	if (order == 0)
+		order = strcmp(left->object, right->object);
+	return order ? order : strcmp(left->program, right->program);
+}
+
+/* A rule and the kernel may have said the same. */
+static bool has_cause(const struct capability_rule *rule, const struct fact *fact)
+{
+	for (size_t i = 0; i < rule->cause_count; i++) {
+		const struct capability_cause *cause = &rule->causes[i];
+
+		if (strcmp(cause->call, fact->field[CAPABILITY_SYSCALL]) == 0 &&
+		    strcmp(cause->object, fact->field[CAPABILITY_OBJECT]) == 0 &&
+		    strcmp(cause->program, fact->field[CAPABILITY_PROGRAM]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* How well capabilities are known, the best first; behind "proven". */
+static const char *const sources[] = { "measured", "measured-kprobe", "inferred" };
+
+static const char *better_source(const char *known, const char *source)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (strcmp(sources[i], known) == 0 || strcmp(sources[i], source) == 0)
+			return sources[i];
+	return known;
+}
+
+static void add_cause(struct capability_rule *rule, const struct evidence *evidence,
+		      const struct fact *fact)
+{
+	rule->known = better_source(rule->known, fact->field[CAPABILITY_SOURCE]);
+	if (has_cause(rule, fact))
+		return;
+	rule->causes = xrealloc(rule->causes, rule->cause_count + 1, sizeof(*rule->causes));
+	rule->causes[rule->cause_count++] = (struct capability_cause){
+		.call = xstrdup(fact->field[CAPABILITY_SYSCALL]),
+		.object = xstrdup(fact->field[CAPABILITY_OBJECT]),
+		.program = xstrdup(fact->field[CAPABILITY_PROGRAM]),
+		.site = xstrdup(site_of(evidence, fact)),
+	};
+	reasons_add(&rule->why, describe_capability(fact));
+}
+
 /* The rule of one granted capability: its causes, and what would have done for all of them. */
 static void add_rule(struct policy *policy, const struct evidence *evidence, cap_value_t cap,
 		     const struct need *needs, size_t count)
@@ -115,6 +184,7 @@ static void add_rule(struct policy *policy, const struct evidence *evidence, cap
 	uint64_t bit = (uint64_t)1 << cap, others = ~(uint64_t)0;
 	struct capability_rule rule = { .name = capability_name(cap),
 					.by_file = true,
+					.known = "inferred",
 					.proven = policy->options.has_proven };
 
 	for (size_t i = 0; i < count; i++) {
@@ -122,8 +192,12 @@ static void add_rule(struct policy *policy, const struct evidence *evidence, cap
 			continue;
 		others &= needs[i].any_of;
 		rule.by_file &= is_by_file(evidence, &needs[i]);
-		reasons_add(&rule.why, describe_capability(needs[i].fact));
+		add_cause(&rule, evidence, needs[i].fact);
 	}
+	if (rule.proven)
+		rule.known = "proven";
+	if (rule.causes)
+		qsort(rule.causes, rule.cause_count, sizeof(*rule.causes), compare_causes);
 	if (!rule.why.count) { /* proven, but not recorded */
 		reasons_add(&rule.why, xstrdup("not seen by a rule"));
 		rule.by_file = false;

@@ -270,6 +270,14 @@ static void free_options(struct policy_options *options)
 	free((char *)options->seccomp);
 }
 
+static void free_cause(struct capability_cause *cause)
+{
+	free(cause->call);
+	free(cause->object);
+	free(cause->program);
+	free(cause->site);
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)
@@ -286,6 +294,9 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->capability_count; i++) {
 		free(policy->capabilities[i].name);
 		free(policy->capabilities[i].others);
+		for (size_t k = 0; k < policy->capabilities[i].cause_count; k++)
+			free_cause(&policy->capabilities[i].causes[k]);
+		free(policy->capabilities[i].causes);
 		reasons_free(&policy->capabilities[i].why);
 	}
 	free(policy->capabilities);

@@ -14,8 +14,7 @@ int emit_caps(const struct policy *policy, struct buf *out, struct error *err)
 
 		buf_adds(out, rule->name);
 		if (rule->why.count)
-			buf_addf(out, "  # %s%s", rule->proven ? "proven; " : "",
-				 rule->why.line[0]);
+			buf_addf(out, "  # %s; %s", rule->known, rule->why.line[0]);
 		if (rule->why.count > 1)
 			buf_addf(out, " and %zu more", rule->why.count - 1);
 		if (*rule->others)
@@ -38,6 +37,46 @@ static json_t *names_json(const struct policy *policy, bool at_once)
 	return names;
 }
 
+/* The sets that need a capability: of root, and of another user (capabilities(7)). */
+static json_t *sets_json(const struct capability_rule *rule, bool root)
+{
+	if (rule->by_file)
+		return json_pack("[s]", "bounding");
+	return root ? json_pack("[sss]", "bounding", "effective", "permitted")
+		    : json_pack("[sssss]", "bounding", "effective", "permitted", "inheritable",
+				"ambient");
+}
+
+static json_t *causes_json(const struct capability_rule *rule)
+{
+	json_t *causes = json_array();
+
+	for (size_t i = 0; i < rule->cause_count; i++) {
+		const struct capability_cause *cause = &rule->causes[i];
+
+		json_array_append_new(causes, json_pack("{s:s, s:s, s:s, s:s}", "call", cause->call,
+							"object", cause->object, "program",
+							cause->program, "site", cause->site));
+	}
+	return causes;
+}
+
+/* Why each is there; runtimes pass over what they do not know (config.md, "Extensibility"). */
+static json_t *reasons_json_of(const struct policy *policy)
+{
+	json_t *reasons = json_object();
+
+	for (size_t i = 0; i < policy->capability_count; i++) {
+		const struct capability_rule *rule = &policy->capabilities[i];
+
+		json_object_set_new(reasons, rule->name,
+				    json_pack("{s:s, s:o, s:o, s:o}", "known", rule->known,
+					      "sets_of_root", sets_json(rule, true), "sets_of_user",
+					      sets_json(rule, false), "causes", causes_json(rule)));
+	}
+	return reasons;
+}
+
 /*
  * process.capabilities of the runtime specification, config.md. Root has by execve(2) what is in
  * the bounding set; another user keeps only what is ambient, and so inheritable. These are for
@@ -45,10 +84,11 @@ static json_t *names_json(const struct policy *policy, bool at_once)
  */
 int emit_caps_oci(const struct policy *policy, struct buf *out, struct error *err)
 {
-	json_t *sets = json_pack("{s:{s:{s:o, s:o, s:o, s:[], s:[]}}}", "process", "capabilities",
-				 "bounding", names_json(policy, false), "effective",
+	json_t *sets = json_pack("{s:{s:{s:o, s:o, s:o, s:[], s:[]}}, s:{s:o}}", "process",
+				 "capabilities", "bounding", names_json(policy, false), "effective",
 				 names_json(policy, true), "permitted", names_json(policy, true),
-				 "inheritable", "ambient");
+				 "inheritable", "ambient", "whittle", "capabilities",
+				 reasons_json_of(policy));
 	AUTO_FREE char *text = sets ? json_dumps(sets, JSON_PRESERVE_ORDER | JSON_INDENT(1)) : NULL;
 
 	(void)err;

@@ -66,9 +66,9 @@ static json_t *capability_json(const struct policy *policy, size_t index)
 {
 	const struct capability_rule *rule = &policy->capabilities[index];
 
-	return json_pack("{s:s, s:s, s:b, s:b, s:o}", "name", rule->name, "alternatives",
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:o}", "name", rule->name, "alternatives",
 			 rule->others, "by_file", (int)rule->by_file, "proven", (int)rule->proven,
-			 "why", reasons_json(&rule->why));
+			 "known", rule->known, "why", reasons_json(&rule->why));
 }
 
 static const char *const class_names[] = {

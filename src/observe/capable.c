@@ -154,7 +154,6 @@ const struct rule_row capable_rules[] = {
 	{ "setreuid32", rule_setreid },
 	{ "setrlimit", rule_setrlimit },
 	{ "setsockopt", rule_setsockopt },
-	{ "settimeofday", rule_settimeofday },
 	{ "setuid", rule_setid },
 	{ "setuid32", rule_setid },
 	{ "setxattr", rule_xattr },

@@ -91,6 +91,8 @@ static const struct ioctl_row requests[] = {
 	{ 0x40081271, SYS_ADMIN, "BLKBSZSET" },
 	/* drivers/rtc/dev.c: rtc_dev_ioctl() */
 	{ 0x4024700a, CAP_BIT(CAP_SYS_TIME), "RTC_SET_TIME" },
+	/* of each file system: ext4_ioctl_setlabel() */
+	{ 0x41009432, SYS_ADMIN, "FS_IOC_SETFSLABEL" },
 	/* fs/ioctl.c: ioctl_fsfreeze(), ioctl_fsthaw(); FITRIM of each file system */
 	{ 0xc0045877, SYS_ADMIN, "FIFREEZE" },
 	{ 0xc0045878, SYS_ADMIN, "FITHAW" },

@@ -94,8 +94,10 @@ void rule_setns(struct needs *needs)
 	if (strncmp(text, "user:", 5) == 0 && owns_namespace(call, full))
 		return;
 	need_add(needs, SYS_ADMIN, "a namespace");
-	if (strncmp(text, "mnt:", 4) == 0 ||
-	    (strchr(text, ':') == NULL && call->args[1] & CLONE_NEWNS))
+	pid_t process = pid_of_pidfd(call, call_int(call, 0));
+	if (process)
+		need_ptrace(needs, process, false, 0);
+	if (strncmp(text, "mnt:", 4) == 0 || (process && call->args[1] & CLONE_NEWNS))
 		need_add(needs, CAP_BIT(CAP_SYS_CHROOT), "a mount namespace");
 }
 

@@ -146,6 +146,8 @@ void rule_xattr(struct needs *needs);
 void rule_exec(struct needs *needs);
 
 /* Rules of capable_task.c. */
+/* The pid behind a pidfd, as whittle's /proc shows it; 0 if it is none or not to be seen. */
+pid_t pid_of_pidfd(const struct call *call, int fd);
 /* target: as whittle's /proc shows it */
 void need_ptrace(struct needs *needs, pid_t target, bool filesystem_ids, uint64_t any_of);
 void rule_capset(struct needs *needs);
@@ -223,7 +225,6 @@ void rule_mlock(struct needs *needs);
 void rule_mlockall(struct needs *needs);
 void rule_mmap(struct needs *needs);
 void rule_quotactl(struct needs *needs);
-void rule_settimeofday(struct needs *needs);
 void rule_syslog(struct needs *needs);
 void rule_userfaultfd(struct needs *needs);
 

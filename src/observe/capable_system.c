@@ -118,13 +118,6 @@ void rule_adjtimex(struct needs *needs)
 		need_add(needs, CAP_BIT(CAP_SYS_TIME), "the clock");
 }
 
-/* settimeofday(2): with neither it does nothing */
-void rule_settimeofday(struct needs *needs)
-{
-	if (needs->call->args[0] || needs->call->args[1])
-		need_add(needs, CAP_BIT(CAP_SYS_TIME), "the clock");
-}
-
 /* alarm_timer_create(): without a clock that can wake the machine the call ends before. */
 static bool can_wake(void)
 {

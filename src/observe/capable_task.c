@@ -166,8 +166,7 @@ static void need_kill_many(struct needs *needs, int32_t pid, int signal)
 	each_process(kill_one, &killing);
 }
 
-/* The pid behind a pidfd, as whittle's /proc shows it; 0 if it is none or not to be seen. */
-static pid_t pid_of_pidfd(const struct call *call, int fd)
+pid_t pid_of_pidfd(const struct call *call, int fd)
 {
 	char name[64];
 	AUTO_FREE char *text = NULL;

@@ -90,6 +90,7 @@ static void call_end(struct thread *thread)
 	capable_release(thread->needs, thread->need_count);
 	thread->need_count = 0;
 	thread->needs_judged = false;
+	measured_forget(thread);
 	buf_truncate(&thread->text, 0);
 	buf_truncate(&thread->other, 0);
 	thread->value = 0;
@@ -211,9 +212,11 @@ static void finish_call(struct observer *observer, struct thread *thread,
 			topic->leave(observer, thread, outcome);
 		if (privilege_wanted(observer, thread) && !outcome->unknown)
 			privilege_leave(observer, thread, outcome->value);
-		if (thread->row->flags & CREDS)
-			thread->creds_known = false;
 	}
+	if (!outcome->unknown)
+		measured_leave(observer, thread, outcome->value);
+	if (thread->row && thread->row->flags & CREDS)
+		thread->creds_known = false;
 	call_end(thread);
 }
 
@@ -423,6 +426,7 @@ static void finish_exec(struct observer *observer, struct thread *thread)
 		topic_of(thread)->leave(observer, thread, &outcome);
 	if (thread->row && privilege_wanted(observer, thread))
 		privilege_leave(observer, thread, 0);
+	measured_leave(observer, thread, 0);
 }
 
 static void renew_process(struct process *process, const struct event *event)

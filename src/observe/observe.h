@@ -289,6 +289,10 @@ struct thread {
 	struct capable_need needs[CAPABLE_MAX];
 	size_t need_count;
 	bool needs_judged;
+	/* See measured.c. */
+	uint64_t asked;                    /* mask of what the kernel was asked for in the call */
+	const char *asked_by[CAPABLE_MAX]; /* which function did, where no rule speaks of it */
+	const char *asked_source;          /* as a fact has it */
 	bool guarded;      /* names of this call are not looked up: observer->serves_files */
 	bool own_root;     /* names begin at whittle's root for sure */
 	bool looked;       /* the call is a look that can teach nothing */
@@ -648,11 +652,17 @@ void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 void privilege_enter(const struct observer *observer, struct thread *thread);
 /* Are the rules of the call such that they look at no file? */
 bool privilege_is_plain(const struct thread *thread);
-void privilege_asked(struct observer *observer, const struct event *event); /* EVENT_ASKED */
 /* By the thread's ids alone: may it search every directory on the way, and read what is there? */
 bool privilege_may_search(const struct observer *observer, struct thread *thread);
 bool privilege_may_read(const struct observer *observer, struct thread *thread);
 /* At the result: the facts. */
 void privilege_leave(struct observer *observer, struct thread *thread, int64_t result);
+
+/* ---- measured.c ---- */
+
+void privilege_asked(struct observer *observer, const struct event *event); /* EVENT_ASKED */
+/* At the result, behind privilege_leave(). */
+void measured_leave(struct observer *observer, struct thread *thread, int64_t result);
+void measured_forget(struct thread *thread);
 
 #endif

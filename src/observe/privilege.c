@@ -101,31 +101,3 @@ void privilege_leave(struct observer *observer, struct thread *thread, int64_t r
 				  held ? "required" : "wanted");
 	}
 }
-
-/*
- * The kernel was asked in a call that a filter may have hidden. What rules say of the others is not
- * said twice.
- */
-void privilege_asked(struct observer *observer, const struct event *event)
-{
-	struct thread *thread = thread_find(observer, event->tid);
-	const struct syscall_desc *row = NULL;
-	AUTO_BUF struct buf call = BUF_INIT;
-	AUTO_BUF struct buf names = BUF_INIT;
-	uint64_t any_of = UINT64_C(1) << event->capability;
-
-	if (abi_syscall_name(event->abi, event->nr, &call))
-		row = syscall_desc_find(buf_text(&call));
-	if (!(observer->flags & OBSERVE_CAPS) || !row || !free_is_search(row))
-		return;
-	if (thread && thread_creds(thread) && thread->creds.foreign_userns)
-		return;
-	if (thread && !thread->process->settled &&
-	    !observer->watches) /* it reports all its calls */
-		return;
-	if (event->capability == CAP_DAC_READ_SEARCH) /* asked first: fs/namei.c */
-		any_of |= UINT64_C(1) << CAP_DAC_OVERRIDE;
-	capable_names(any_of, &names);
-	emit_fact(observer, FACT_CAPABILITY, buf_text(&names), "required", row->name, "",
-		  thread ? thread_program(thread) : "", "measured");
-}

@@ -1,4 +1,6 @@
 #include <trace/asked.h>
+#include <trace/kernel.h>
+#include <trace/probe.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,26 +12,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <whittle/file.h>
-
-/*
- * Only what a search of directories, or a look at /proc/PID, may take (fs/namei.c,
- * generic_permission(); kernel/ptrace.c, __ptrace_may_access()).
- */
-static const char wanted[] = "ret == 0 && (cap == 1 || cap == 2 || cap == 19)";
 
 #define FDS_MAX     (1 << 16)
 #define RINGS_TOTAL (4 << 20) /* bytes, over all CPUs: pages that stay in memory */
 #define RING_MIN    (128 << 10)
 #define RING_MAX    (1 << 20)
 
-/* Sample: perf_event_open(2), PERF_SAMPLE_TID, PERF_SAMPLE_CALLCHAIN, PERF_SAMPLE_RAW. */
-struct symbol {
-	uint64_t address;
-	uint64_t end;
-	uint64_t nr;
+#define CHAIN_MAX   64
+
+/* How the kernel came to ask: return addresses, the innermost first. */
+struct asked_stack {
+	struct asked *asked;
+	uint64_t addresses[CHAIN_MAX];
+	size_t count;
 };
 
 struct ring {
@@ -41,159 +38,16 @@ struct asked {
 	struct ring *rings;
 	size_t ring_count;
 	size_t size; /* of a ring's data */
-	uint64_t id; /* of the tracepoint */
-	size_t cap_offset;
-	int *fds; /* of all events */
+	struct probe probe;
+	bool narrow;   /* probe_filter() */
+	uint64_t home; /* the user namespace that the first question was about: whittle's own */
+	int *fds;      /* of all events */
 	size_t fd_count, fds_max;
-	/* The entries of the system calls in the kernel, by address; read when first needed. */
-	struct symbol *symbols;
-	size_t symbol_count;
+	struct kernel *kernel;    /* read when first needed */
+	struct asked_stack stack; /* of the last sample */
 	const struct abi *abi;
 	struct sigaction old_action;
 };
-
-/* ---- where the tracepoint is ---- */
-
-/* A mount of tracefs that nobody else sees. */
-static int mount_tracefs(void)
-{
-	AUTO_CLOSE int context = fsopen("tracefs", FSOPEN_CLOEXEC);
-
-	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -1;
-	return fsmount(context, FSMOUNT_CLOEXEC, 0);
-}
-
-/* The number behind a word of a text, or -1. */
-static long number_behind(const char *text, const char *word)
-{
-	const char *at = text ? strstr(text, word) : NULL;
-
-	return at ? strtol(at + strlen(word), NULL, 10) : -1;
-}
-
-static int find_tracepoint(struct asked *asked)
-{
-	AUTO_CLOSE int tracefs = mount_tracefs();
-	AUTO_FREE char *format = NULL;
-	size_t length;
-	struct error err;
-
-	if (tracefs < 0 || file_read(tracefs, "events/capability/cap_capable/format", 65536,
-				     &format, &length, &err) < 0)
-		return -1;
-	long id = number_behind(format, "ID:");
-	long offset = number_behind(format, "field:int cap;\toffset:");
-	if (id < 0 || offset < 0)
-		return -1;
-	asked->id = (uint64_t)id;
-	asked->cap_offset = (size_t)offset;
-	return 0;
-}
-
-/* ---- the kernel's names of calls ---- */
-
-static int compare_symbol(const void *a, const void *b)
-{
-	const struct symbol *left = a, *right = b;
-
-	return left->address < right->address ? -1 : left->address > right->address;
-}
-
-/*
- * "__x64_sys_newfstatat" -> 262. Some names are not those of the calls (fs/stat.c), and where the
- * entry ends in a jump only what it jumped to is on the stack (fs/open.c, fs/stat.c).
- */
-static int64_t number_of(const struct abi *abi, const char *symbol)
-{
-	static const char *const others[][2] = {
-		{ "newstat", "stat" },
-		{ "newlstat", "lstat" },
-		{ "newfstat", "fstat" },
-		{ "do_faccessat", "faccessat" },
-		{ "do_readlinkat", "readlinkat" },
-		{ "do_statx", "statx" },
-	};
-	static const char *const prefixes[] = { "__x64_sys_", "__arm64_sys_", "__do_sys_",
-						"__se_sys_" };
-	AUTO_FREE char *name = xasprintf("%.*s", (int)strcspn(symbol, "."), symbol);
-	const char *call = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			call = name + strlen(prefixes[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (strcmp(call ? call : name, others[i][0]) == 0)
-			call = others[i][1];
-	return call ? abi_syscall_number(abi, call) : -1;
-}
-
-/* /proc/kallsyms has zeros where kptr_restrict is 2 (proc(5)). */
-static bool shows_addresses(void)
-{
-	AUTO_FREE char *restricted = file_read_line("/proc/sys/kernel/kptr_restrict");
-
-	return restricted && restricted[0] != '2';
-}
-
-static void add_symbol(struct asked *asked, uint64_t address, int64_t nr)
-{
-	asked->symbols = xrealloc(asked->symbols, asked->symbol_count + 1, sizeof(*asked->symbols));
-	asked->symbols[asked->symbol_count++] = (struct symbol){ address, 0, (uint64_t)nr };
-}
-
-/* The last symbol ends where the next one begins. */
-static void end_symbol(struct asked *asked, uint64_t address)
-{
-	if (!asked->symbols)
-		return;
-	struct symbol *last = &asked->symbols[asked->symbol_count - 1];
-	if (!last->end && address > last->address)
-		last->end = address;
-}
-
-/* The kernel's own symbols come in the order of their addresses. */
-static void read_symbols(struct asked *asked)
-{
-	char line[512];
-	FILE *file = fopen("/proc/kallsyms", "re");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *end;
-		uint64_t address = strtoull(line, &end, 16);
-
-		end_symbol(asked, address);
-		if (strlen(end) < 4 || (!strstr(end, "_sys_") && strncmp(end + 3, "do_", 3) != 0))
-			continue; /* " T name" */
-		end[strcspn(end, "\n")] = '\0';
-		int64_t nr = number_of(asked->abi, end + 3);
-		if (nr >= 0 && address)
-			add_symbol(asked, address, nr);
-	}
-	if (file)
-		fclose(file);
-	if (asked->symbols)
-		qsort(asked->symbols, asked->symbol_count, sizeof(*asked->symbols), compare_symbol);
-}
-
-/* The number of the call whose entry address is in, or -1. */
-static int64_t call_at(const struct asked *asked, uint64_t address)
-{
-	size_t low = 0, high = asked->symbol_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (asked->symbols[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* A return address may be that behind the last instruction. */
-	if (low == 0 || address > asked->symbols[low - 1].end)
-		return -1;
-	return (int64_t)asked->symbols[low - 1].nr;
-}
 
 /* ---- rings ---- */
 
@@ -212,7 +66,7 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu)
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
 		.size = sizeof(attr),
-		.config = asked->id,
+		.config = asked->probe.id,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_RAW,
 		.inherit = 1,
@@ -223,7 +77,8 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu)
 	AUTO_CLOSE int fd =
 		(int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
-	if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_FILTER, wanted) < 0)
+	if (fd < 0 ||
+	    ioctl(fd, PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, !asked->narrow)) < 0)
 		return -1;
 	return STEAL_FD(fd);
 }
@@ -368,14 +223,15 @@ int asked_prepare(void)
 	return ends[1];
 }
 
-struct asked *asked_open(void)
+struct asked *asked_open(bool any)
 {
 	struct sigaction action = { .sa_handler = wake };
 	struct asked *asked = xcalloc(1, sizeof(*asked));
 	long cpus = sysconf(_SC_NPROCESSORS_CONF), files = sysconf(_SC_OPEN_MAX);
 
 	asked->abi = abi_of_machine(NULL);
-	if (!asked->abi || cpus < 1 || find_tracepoint(asked) < 0 || !shows_addresses()) {
+	if (!asked->abi || cpus < 1 || !kernel_shows_addresses() ||
+	    probe_find(any, &asked->probe) < 0) {
 		free(asked);
 		return NULL;
 	}
@@ -420,10 +276,11 @@ void asked_close(struct asked *asked)
 		if (asked->rings[i].page)
 			munmap(asked->rings[i].page, asked->size + (size_t)sysconf(_SC_PAGESIZE));
 	close_events(asked);
+	probe_release(&asked->probe);
 	sigaction(wake_signal(), &asked->old_action, NULL);
 	free(asked->fds);
 	free(asked->rings);
-	free(asked->symbols);
+	kernel_free(asked->kernel);
 	free(asked);
 }
 
@@ -439,37 +296,117 @@ static void copy_out(const struct asked *asked, const struct ring *ring, uint64_
 		((char *)to)[i] = data[(position + i) % asked->size];
 }
 
-/* 1 with its event, 0 if the call cannot be told: then it is not one that ran unreported. */
+static uint64_t copy_word(const struct asked *asked, const struct ring *ring, uint64_t position)
+{
+	uint64_t word;
+
+	copy_out(asked, ring, position, &word, sizeof(word));
+	return word;
+}
+
+/* perf_event_open(2): PERF_SAMPLE_TID, PERF_SAMPLE_CALLCHAIN, PERF_SAMPLE_RAW. */
 static int read_sample(struct asked *asked, const struct ring *ring, uint64_t position, size_t size,
 		       struct event *ret_event)
 {
-	struct {
-		uint32_t pid, tid;
-		uint64_t count;
-	} head;
-	uint64_t address;
-	int64_t nr = -1;
+	uint32_t pid_tid[2];
 	int32_t cap;
 
-	if (!asked->symbols)
-		read_symbols(asked);
-	copy_out(asked, ring, position, &head, sizeof(head));
-	position += sizeof(head);
-	if (head.count > size / sizeof(address))
+	copy_out(asked, ring, position, pid_tid, sizeof(pid_tid));
+	uint64_t count = copy_word(asked, ring, position + sizeof(pid_tid));
+	position += sizeof(pid_tid) + sizeof(count);
+	if (count > size / sizeof(count))
 		return 0;
-	for (uint64_t i = 0; i < head.count && nr < 0; i++) {
-		copy_out(asked, ring, position + i * sizeof(address), &address, sizeof(address));
-		nr = call_at(asked, address);
+	asked->stack.asked = asked;
+	asked->stack.count = 0;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t address = copy_word(asked, ring, position + i * sizeof(address));
+
+		if (address < PERF_CONTEXT_MAX && asked->stack.count < CHAIN_MAX)
+			asked->stack.addresses[asked->stack.count++] = address;
 	}
-	position += head.count * sizeof(address) + sizeof(uint32_t); /* the raw data's size */
-	copy_out(asked, ring, position + asked->cap_offset, &cap, sizeof(cap));
+	position += count * sizeof(count) + sizeof(uint32_t); /* the raw data's size */
+	copy_out(asked, ring, position + asked->probe.cap_offset, &cap, sizeof(cap));
+	uint64_t target = copy_word(asked, ring, position + asked->probe.target_offset);
+	if (!asked->home)
+		asked->home = target;
 	*ret_event = (struct event){ .kind = EVENT_ASKED,
-				     .tid = (pid_t)head.tid,
-				     .tgid = (pid_t)head.pid,
+				     .tid = (pid_t)pid_tid[1],
+				     .tgid = (pid_t)pid_tid[0],
 				     .abi = asked->abi,
-				     .nr = (uint64_t)nr,
-				     .capability = cap };
-	return nr >= 0;
+				     .capability = cap,
+				     .foreign = target != asked->home,
+				     .stack = &asked->stack };
+	return 1;
+}
+
+static const struct kernel *kernel_of(struct asked *asked)
+{
+	if (!asked->kernel)
+		asked->kernel = kernel_read(asked->abi);
+	return asked->kernel;
+}
+
+bool asked_tells_result(const struct asked *asked)
+{
+	return asked->probe.tells_result;
+}
+
+int64_t asked_call(struct asked *asked)
+{
+	int64_t nr = -1;
+
+	for (size_t i = 0; i < asked->stack.count && nr < 0; i++)
+		nr = kernel_call_at(kernel_of(asked), asked->stack.addresses[i]);
+	return nr;
+}
+
+bool asked_through(const struct asked_stack *stack, const char *function)
+{
+	size_t length = strcspn(function, "*");
+
+	for (size_t i = 0; i < stack->count; i++) {
+		const char *name = kernel_function_at(kernel_of(stack->asked), stack->addresses[i]);
+
+		if (name && strncmp(name, function, length) == 0 &&
+		    (function[length] || !name[length]))
+			return true;
+	}
+	return false;
+}
+
+/* Functions that only pass the question on: kernel/capability.c, security/ */
+static bool passes_on(const char *name)
+{
+	static const char *const words[] = { "capable",         "security_",
+					     "has_capability",  "has_ns_capability",
+					     "privileged_wrt_", "trace_",
+					     "kprobe",          "perf_" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(name, words[i]))
+			return true;
+	return false;
+}
+
+const char *asked_by(const struct asked_stack *stack)
+{
+	for (size_t i = 0; i < stack->count; i++) {
+		const char *name = kernel_function_at(kernel_of(stack->asked), stack->addresses[i]);
+
+		if (name && !passes_on(name))
+			return name;
+	}
+	return "";
+}
+
+/* The events of all that were watched before have the filter of the first of them. */
+void asked_narrow(struct asked *asked)
+{
+	if (asked->narrow)
+		return;
+	asked->narrow = true;
+	for (size_t i = 0; i < asked->fd_count; i++)
+		ioctl(asked->fds[i], PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, false));
 }
 
 static int read_record(struct asked *asked, struct ring *ring, struct event *ret_event)
@@ -483,7 +420,7 @@ static int read_record(struct asked *asked, struct ring *ring, struct event *ret
 		found = read_sample(asked, ring, tail + sizeof(header), header.size, ret_event);
 	if (header.type == PERF_RECORD_LOST) {
 		*ret_event = (struct event){ .kind = EVENT_LOSS, .what = "capability-events" };
-		found = 1;
+		found = asked->probe.tells_result; /* else rules see every call */
 	}
 	__atomic_store_n(&ring->page->data_tail, tail + header.size, __ATOMIC_RELEASE);
 	return found;

@@ -96,6 +96,9 @@ struct trace {
 	struct own *own;
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	int asked_ready;       /* asked_prepare(), or -1 */
+	bool measured;         /* all tracees are watched from their beginning */
+	bool measuring;        /* that is being tried */
+	bool filtered_first;   /* the first image begins under a filter */
 	struct notify *notify; /* the notification engine's */
 	struct attach *attach; /* of containers that are traced; or NULL */
 };
@@ -104,6 +107,10 @@ struct tracee *trace_find(const struct trace *trace, pid_t tid);
 struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid);
 void trace_remove(struct trace *trace, struct tracee *tracee);
 void trace_queue(struct trace *trace, const struct event *event);
+/* trace_options.measure, for the tracee that is looked at; before it makes a call of its own. */
+void trace_ask(struct trace *trace);
+/* A process has a filter: what the kernel is asked for most is told no more. */
+void trace_ask_less(struct trace *trace);
 /* tracee has executed an image: it is watched as before. */
 void trace_keep_watch(struct trace *trace, const struct tracee *tracee);
 /* A wait status of tid is to be handled: as if waitpid(2) had said it. */

@@ -319,6 +319,7 @@ static int handle_end(struct trace *trace, pid_t tid, int status, struct event *
 	*ret_event = (struct event){ .kind = tracee ? EVENT_EXIT : EVENT_CHILD,
 				     .tid = tid,
 				     .tgid = tracee ? tracee->tgid : tid,
+				     .filtered = tracee && tracee->filtered,
 				     .status = status };
 	if (tracee)
 		trace_remove(trace, tracee);
@@ -558,6 +559,8 @@ static int follow(struct trace *trace, struct launch *launch, const struct launc
 	trace->main_running = true;
 	trace->current = launch->pid;
 	trace_add(trace, launch->pid, launch->pid)->no_new_privs = trace->no_new_privs;
+	if (trace->options->measure)
+		trace_ask(trace);
 	if (trace->options->watch && !trace_watch(trace))
 		return fail(err, ERROR_SYSTEM, errno, "cannot watch what the workload is allowed");
 	if (seize(launch->pid, err) < 0 || launch_go(launch, err) < 0)
@@ -602,6 +605,7 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
 	if (result == 0) {
 		plan.prepare = filtered_prepare;
 		plan.context = &filtered;
+		trace->filtered_first = true;
 		trace->no_new_privs = filtered.no_new_privs;
 		trace->filters = 1;
 		result = launch_and_follow(trace, &plan, err);

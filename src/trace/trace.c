@@ -29,6 +29,7 @@ struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid)
 
 	tracee->tid = tid;
 	tracee->tgid = tgid;
+	tracee->watched = trace->measured;
 	HASH_ADD_INT(trace->tracees, tid, tracee);
 	if (HASH_COUNT(trace->tracees) > trace->peak_tasks)
 		trace->peak_tasks = HASH_COUNT(trace->tracees);
@@ -117,10 +118,51 @@ int trace_adopt(const struct adopt_options *options, int listener, struct trace 
 	return 0;
 }
 
+/* Does the event end the call that the thread was in? */
+static bool ends_call(const struct event *event, pid_t tid)
+{
+	if (event->kind == EVENT_EXEC)
+		return event->tid == tid || event->old_tid == tid;
+	return event->kind == EVENT_RESULT && event->tid == tid;
+}
+
+/*
+ * Finds the call in which the kernel was asked. pending is the stop that was waited for, before
+ * which it happened. False if it was in none: memory that grows as it is touched (a page fault) is
+ * asked for too.
+ */
+static bool place_asked(struct trace *trace, const struct event *pending, struct event *event)
+{
+	const struct tracee *tracee = trace_find(trace, event->tid);
+	bool own = pending && pending->tid == event->tid;
+
+	event->joined = pending && ends_call(pending, event->tid);
+	if (event->joined)
+		return true;
+	if (tracee && tracee->in_call && !(own && pending->kind == EVENT_ENTRY)) {
+		event->joined = true;
+		return true;
+	}
+	if (tracee ? !tracee->filtered : own && pending->kind == EVENT_EXIT && !pending->filtered)
+		return false; /* all its calls are reported */
+	int64_t nr = asked_call(trace->asked);
+	event->nr = (uint64_t)nr;
+	return nr >= 0;
+}
+
 /* Before the events that are still to be told: its thread may be gone behind them. */
 static bool next_asked(struct trace *trace, struct event *ret_event)
 {
-	return trace->asked && asked_next(trace->asked, ret_event);
+	const struct event *pending = trace->queue_count ? &trace->queue[trace->queue_head] : NULL;
+
+	while (trace->asked && asked_next(trace->asked, ret_event)) {
+		if (ret_event->kind != EVENT_ASKED)
+			return true;
+		ret_event->what = asked_tells_result(trace->asked) ? "measured" : "measured-kprobe";
+		if (place_asked(trace, pending, ret_event))
+			return true;
+	}
+	return false;
 }
 
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
@@ -140,7 +182,7 @@ int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 
 bool trace_can_watch(void)
 {
-	struct asked *asked = asked_open();
+	struct asked *asked = asked_open(false);
 
 	asked_close(asked);
 	return asked;
@@ -155,12 +197,30 @@ bool trace_watch(struct trace *trace)
 	if (current->watched)
 		return true;
 	if (!trace->asked)
-		trace->asked = asked_open();
-	if (!trace->asked || asked_watch(trace->asked, current->tgid) < 0)
+		trace->asked = asked_open(trace->measuring);
+	/* Without the result a look could not be let run. */
+	if (!trace->asked || (!trace->measuring && !asked_tells_result(trace->asked)) ||
+	    asked_watch(trace->asked, current->tgid) < 0)
 		return false;
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
 		tracee->watched |= tracee->tgid == current->tgid;
 	return true;
+}
+
+/* From now on some calls are not reported: what they ask for must not be lost in what others do. */
+void trace_ask_less(struct trace *trace)
+{
+	if (trace->asked)
+		asked_narrow(trace->asked);
+}
+
+void trace_ask(struct trace *trace)
+{
+	trace->measuring = true;
+	trace->measured = trace_watch(trace);
+	trace->measuring = false;
+	if (trace->filtered_first)
+		trace_ask_less(trace);
 }
 
 void trace_prepare_watch(struct trace *trace)
