@@ -380,6 +380,20 @@ static void add_comments(const struct policy *policy, const char *label, struct 
 			 left);
 }
 
+/* Neither its form nor its template has a place for child profiles, or for a second profile. */
+static void comment_union(const struct policy *policy, struct buf *out)
+{
+	size_t here = 0;
+
+	for (size_t i = 0; i < policy->apparmor_profile_count; i++)
+		here += !policy->apparmor_profiles[i].elsewhere;
+	if (here > 1)
+		buf_addf(out,
+			 "# AppArmorProfile: its form holds one profile: each program may do what "
+			 "any of the %zu profiles\n# of --exec %s allows.\n",
+			 here, exec_mode_words[policy->options.exec]);
+}
+
 /* The API's numbers are int64: what does not fit is refused, not wrapped. */
 static int check_numbers(const struct policy *policy, struct error *err)
 {
@@ -407,6 +421,8 @@ int emit_spo(const struct policy *policy, struct buf *out, struct error *err)
 		return -1;
 	emit_label(policy, &label);
 	add_comments(policy, buf_text(&label), out);
+	if (policy->facets & FACET_PATHS)
+		comment_union(policy, out);
 	struct yaml *yaml = yaml_open(out);
 
 	add_seccomp(policy, buf_text(&label), yaml);
