@@ -75,6 +75,34 @@ static void test_layer(void **context)
 	}
 }
 
+/* How the filter is, as its metadata says; and the question that is no state. */
+static void test_how(void **context)
+{
+#define STATE(metadata)                                                                            \
+	"{\"fds\":[\"seccompFd\"],\"pid\":1,\"metadata\":\"" metadata "\",\"state\":{\"id\":"      \
+								      "\"x\"}}"
+	static const struct {
+		const char *text;
+		bool attach, known, asks;
+	} rows[] = {
+		{ STATE("whittle:runtime=runc"), false, false, false },
+		{ STATE("whittle:engine=ptrace;runtime=runc"), true, false, false },
+		{ STATE("whittle:runtime=crun;known=1"), false, true, false },
+		{ STATE("engine=ptrace"), false, false, false },
+		{ "{\"whittle\":\"how\"}", false, false, true },
+	};
+
+	(void)context;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct container_state state = read_state(rows[i].text);
+
+		assert_int_equal(state.attach, rows[i].attach);
+		assert_int_equal(state.known, rows[i].known);
+		assert_int_equal(state.asks, rows[i].asks);
+		container_state_release(&state);
+	}
+}
+
 static void test_hostile(void **context)
 {
 	static const char text[] =
@@ -96,6 +124,9 @@ static void test_refusals(void **context)
 		"{",
 		"[]",
 		"{\"fds\":[\"seccompFd\"],\"pid\":1,\"state\":{}}",
+		"{\"whittle\":\"who\"}",
+		"{\"fds\":[\"seccompFd\"],\"pid\":1,\"metadata\":\"whittle:engine=other\","
+		"\"state\":{\"id\":\"x\"}}",
 		"{\"fds\":[\"seccompFd\"],\"pid\":1,\"state\":\"x\"}",
 		"{\"fds\":[\"other\"],\"pid\":1,\"state\":{\"id\":\"x\"}}",
 		"{\"pid\":1,\"state\":{\"id\":\"x\"}}",
@@ -129,9 +160,9 @@ static void test_scan(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields),  cmocka_unit_test(test_layer),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_fields),   cmocka_unit_test(test_layer),
+		cmocka_unit_test(test_how),      cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_scan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
