@@ -52,5 +52,12 @@ for runtime in crun runc; do
 	t_ok "$runtime: the profile starts it again" as_user "${podman[@]}" --runtime "$runtime" run --rm \
 		--security-opt "seccomp=$runtime/seccomp.json" localhost/busybox \
 		sh -c 'id -u; echo hi >/tmp/w; chown 1:1 /tmp/w; cat /tmp/w'
+	as_user "$T/bin/whittle" record --engine ptrace -o "$runtime-traced" -- "${podman[@]}" --runtime "$runtime" run --rm \
+		localhost/busybox sh -c 'id -u; echo hi >/tmp/w; chown 1:1 /tmp/w; cat /tmp/w' >out 2>err
+	t_is "$runtime: traced, status and output" "$? $(xargs <out)" '0 0 hi'
+	t_is "$runtime: traced, nothing lost" "$(jq -c '[.runs[] | .engine, .complete]' "home/$runtime-traced/evidence.json" 2>&1)" \
+		'["ptrace",true]'
+	t_is "$runtime: traced, the capability is the container's" "$(cat "home/$runtime-traced/capabilities.txt")" \
+		'CAP_CHOWN  # chown /tmp/w by /bin/busybox'
 done
 t_end
