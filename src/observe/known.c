@@ -1,5 +1,6 @@
 #include <observe/known.h>
 
+#include <errno.h>
 #include <string.h>
 
 /* What was seen of a call in a program; program NULL: what observer_know() said. */
@@ -157,6 +158,13 @@ void known_learn(struct observer *observer, struct thread *thread, bool ok)
 		set_add(&learned->wholes, pack(values));
 	if (keys->rule->how == BY_PROCESS)
 		set_add(&thread->process->accepts, values[0]);
+}
+
+bool known_fails_plainly(const struct thread *thread, int64_t result)
+{
+	const struct syscall_desc *row = thread->known->row;
+
+	return result == -ENOTTY && row && args_index(row, ARG_IOCTL) >= 0;
 }
 
 /* ---- is it free? ---- */
@@ -581,7 +589,8 @@ void observer_know(struct observer *observer, const struct fact *fact, uint64_t 
 	if (row && free_is_search(row))
 		observer->taught_searches += count;
 	bool unknown = strcmp(result, "unknown") == 0 && (observer->flags & OBSERVE_RESULTLESS);
-	if (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0 && !unknown)
+	bool plain = row && args_index(row, ARG_IOCTL) >= 0 && strcmp(result, "ENOTTY") == 0;
+	if (strcmp(result, "ok") != 0 && strcmp(result, "none") != 0 && !unknown && !plain)
 		return;
 	learned = taught(observer, fact->field[SYSCALL_ABI], fact->field[SYSCALL_NAME]);
 	if (!learned)

@@ -77,6 +77,11 @@ struct call_keys *call_keys_new(const struct observer *observer, const struct sy
 
 /* Takes in the values of the call that thread is in, and that it succeeded, if so. */
 void known_learn(struct observer *observer, struct thread *thread, bool ok);
+/*
+ * Does the failure teach as much as success would? C libraries ask of each file that they open
+ * whether it is a terminal (ENOTTY).
+ */
+bool known_fails_plainly(const struct thread *thread, int64_t result);
 /* Is that call free, as its program (or process) knows it? */
 bool known_free(const struct observer *observer, const struct thread *thread);
 void known_forget(struct observer *observer); /* frees what was learned */

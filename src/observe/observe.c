@@ -325,7 +325,8 @@ static unsigned int on_result(struct observer *observer, const struct event *eve
 	struct outcome outcome = args_outcome(outer ? -ENOSYS : event->result);
 	record_call(observer, thread, event->result, outer ? "filtered" : NULL);
 	emit_refusal(observer, event->refusal);
-	unsigned int advice = quiet_advice(observer, thread, outcome.ok);
+	bool taught = outcome.ok || known_fails_plainly(thread, event->result);
+	unsigned int advice = quiet_advice(observer, thread, taught);
 	finish_call(observer, thread, &outcome);
 	looked_end(observer, thread);
 	return advice;

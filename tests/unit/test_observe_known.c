@@ -207,6 +207,11 @@ static void only_what_was_seen(void **state)
 	make(observer, "madvise", ARGUMENTS(0, 0, 5), -EINVAL); /* the value is a fact too */
 	assert_true(is_free(observer, "madvise", 0, 0, 5));
 	assert_true(is_free(observer, "madvise", 0, 0, 0x100000005)); /* the kernel takes an int */
+	/* no terminal: success would teach no more */
+	make(observer, "ioctl", ARGUMENTS(3, 0x5401), -ENOTTY);
+	assert_true(is_free(observer, "ioctl", 3, 0x5401));
+	make(observer, "dup", ARGUMENTS(3), -EBADF);
+	assert_false(is_free(observer, "dup", 3));
 	end(observer);
 }
 
