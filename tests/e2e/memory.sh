@@ -12,20 +12,25 @@ case $WHITTLE in
 *-address*) calls=$((calls / 10)) processes=$((processes / 5)) limit=$((limit * 4)) ;; # of a sanitizer, mostly
 esac
 
-# small NAME [OPTION…] -- COMMAND…: under the limit
+# small NAME CALL COUNT [OPTION…] -- COMMAND…: under the limit, and CALL was seen COUNT times at least
 small()
 {
-	local name=$1 peak
+	local name=$1 call=$2 count=$3 peak
 
-	shift
+	shift 3
 	/usr/bin/time -o usage -f %M "$WHITTLE" record -q --replace -o out "$@" >log 2>&1
+	t_is "$name: recorded to its end" "$?" 0
+	t_ok "$name: seen" jq -e --arg call "$call" --argjson count "$count" \
+		'.runs[0].losses == {} and ([.syscalls[] | select(.name == $call) | .counts[0]] | add) >= $count' out/evidence.json
 	peak=$(tail -n 1 usage)
 	t_figure "$name: $peak kB"
 	t_ok "$name: under $((limit / 1024)) MB" test "$peak" -lt "$limit"
 }
 
-small "$calls calls" -- dd if=/dev/zero of=/dev/null bs=1 count=$((calls / 2)) status=none
+small "$calls calls" read 8 -- dd if=/dev/zero of=/dev/null bs=1 count=$((calls / 2)) status=none
+small "$((calls / 100)) calls that report" read $((calls / 200)) --exact -- \
+	dd if=/dev/zero of=/dev/null bs=1 count=$((calls / 200)) status=none
 for engine in ptrace notify; do
-	small "$processes short processes, $engine" --engine "$engine" -- "$WORKLOADS/exec_storm" "$processes"
+	small "$processes short processes, $engine" exit_group "$processes" --engine "$engine" -- "$WORKLOADS/exec_storm" "$processes"
 done
 t_end
