@@ -219,6 +219,7 @@ pid_t trace_main_pid(const struct trace *trace);
 bool trace_main_running(const struct trace *trace);
 int trace_main_status(const struct trace *trace); /* as of waitpid(2), once it is gone */
 size_t trace_count(const struct trace *trace);    /* tracees alive */
+bool trace_busy(const struct trace *trace);       /* does one compute, or want to? */
 
 /*
  * Looks at what the processes have in memory; worth it at each tick, and when one calls

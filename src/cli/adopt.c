@@ -159,7 +159,7 @@ static void check_channel(struct adopted *adopted)
 	char byte;
 
 	if (!adopted->told_listening && observer_listening(adopted->observer) &&
-	    settled(&adopted->settling, evidence_news(adopted->to.evidence))) {
+	    settled(&adopted->settling, adopted->trace, evidence_news(adopted->to.evidence))) {
 		adopted->told_listening = true;
 		tell(adopted, ADOPT_LISTENING);
 	}

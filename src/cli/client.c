@@ -48,14 +48,16 @@ static void start_exercise(struct client *client)
 	}
 }
 
-bool settled(struct settling *settling, uint64_t news)
+bool settled(struct settling *settling, const struct trace *trace, uint64_t news)
 {
 	double now = monotonic_now();
 
 	if (settling->begun == 0)
 		*settling = (struct settling){ .begun = now, .looked = now, .news = news };
 	if (now - settling->looked >= look_every) {
-		settling->quiet = news == settling->news ? settling->quiet + 1 : 0;
+		bool quiet = news == settling->news && !trace_busy(trace);
+
+		settling->quiet = quiet ? settling->quiet + 1 : 0;
 		settling->news = news;
 		settling->looked = now;
 	}

@@ -27,10 +27,10 @@ int exit_code_of(int status);
 
 /*
  * To be asked again and again from when the workload listens: many servers open a second port, or
- * have more to read, behind the first. True once it has shown nothing new for a while, by
- * evidence_news(); or after some seconds in any case.
+ * have more to read, behind the first. True once it has been idle and shown nothing new for a
+ * while, by evidence_news(); or after some seconds in any case.
  */
-bool settled(struct settling *settling, uint64_t news);
+bool settled(struct settling *settling, const struct trace *trace, uint64_t news);
 
 /* Starts what is due; listening says whether the server does, and has settled. */
 void client_check(struct client *client, bool listening);

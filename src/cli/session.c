@@ -122,8 +122,9 @@ static void note_signal(struct session *session, const struct event *event)
 
 static void check_client(struct session *session)
 {
-	bool listening = observer_listening(session->observer) &&
-			 settled(&session->settling, evidence_news(session->to.evidence));
+	bool listening =
+		observer_listening(session->observer) &&
+		settled(&session->settling, session->trace, evidence_news(session->to.evidence));
 
 	client_check(&session->client, listening);
 	if (session->client.ended)

@@ -46,6 +46,16 @@ uint64_t proc_started(pid_t tid)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
+bool proc_runs(pid_t tid)
+{
+	char text[STATUS_SIZE];
+
+	if (!read_head(tid, "stat", text, sizeof(text)))
+		return false;
+	const char *at = strrchr(text, ')');
+	return at && at[1] == ' ' && (at[2] == 'R' || at[2] == 'D');
+}
+
 /* ---- images ---- */
 
 /* FNV-1a */

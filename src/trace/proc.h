@@ -14,6 +14,9 @@ pid_t proc_tgid(pid_t tid);
  */
 uint64_t proc_started(pid_t tid);
 
+/* Does the task run, or wait for a processor or a disk (proc_pid_stat(5), field 3)? */
+bool proc_runs(pid_t tid);
+
 /*
  * A number that is another one after each execve(2): of the device and inode of the image, the
  * auxiliary vector and the random bytes that AT_RANDOM points to (getauxval(3)), which the kernel

@@ -3,6 +3,7 @@
 #include <trace/attach.h>
 #include <trace/filtered.h>
 #include <trace/outer.h>
+#include <trace/proc.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -280,6 +281,14 @@ int trace_main_status(const struct trace *trace)
 size_t trace_count(const struct trace *trace)
 {
 	return HASH_COUNT(trace->tracees);
+}
+
+bool trace_busy(const struct trace *trace)
+{
+	for (const struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		if (proc_runs(tracee->tid))
+			return true;
+	return false;
 }
 
 static void signal_all(struct trace *trace, int signal)
