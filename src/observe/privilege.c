@@ -69,10 +69,11 @@ static void emit_need(struct observer *observer, struct thread *thread,
 		      const struct capable_need *need, const char *verdict)
 {
 	AUTO_BUF struct buf names = BUF_INIT;
+	AUTO_FREE char *shape = temporary_name(observer, need->object); /* if it is a path */
 
 	capable_names(need->any_of, &names);
 	emit_fact(observer, FACT_CAPABILITY, buf_text(&names), verdict, thread->row->name,
-		  need->object, thread_program(thread), "inferred");
+		  shape ? shape : need->object, thread_program(thread), "inferred");
 }
 
 /*
