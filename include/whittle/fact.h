@@ -75,7 +75,8 @@ enum {
  * capability: "CAP_CHOWN", or alternatives of which one suffices,
  * "CAP_DAC_READ_SEARCH|CAP_DAC_OVERRIDE"; verdict: required (the call succeeded, or failed
  * otherwise than by permission), wanted (refused, and the capability would have granted it);
- * source: inferred (by rule), measured (the kernel was asked).
+ * source: inferred (by rule), measured (the kernel was asked; then object may be its function that
+ * did), measured-kprobe (likewise, and whether it granted it is told by what the thread holds).
  */
 enum {
 	CAPABILITY_NAME,

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a row of caps/corpus.tsv runs in (caps_init first; then $H $SP $RP are there), and how the
+# What a row of caps/corpus.tsv runs in (caps_init first; then $H $C $SP $RP are there), and how the
 # lists that whittle makes are read.
 
 # The two strangers have three descriptors each: a row counts them.
@@ -24,6 +24,8 @@ caps_init()
 	chmod 755 "$T"
 	H=$T/helper
 	cc -O1 -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -o "$H" "$ROOT/tests/oracle/caps/helper.c" -lcap || exit 1
+	C=$T/calls
+	cc -O1 -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -o "$C" "$ROOT/tests/oracle/caps/calls.c" -lseccomp || exit 1
 	unshare --mount --net --ipc --uts true 2>/dev/null || t_skip_all "cannot make namespaces here"
 	stranger setpriv --reuid 1000 --regid 1000 --clear-groups sleep 100000
 	SP=$!
@@ -31,7 +33,7 @@ caps_init()
 	RP=$!
 	wait_for 10 grep -qx sleep "/proc/$SP/comm" "/proc/$RP/comm" || exit 1
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-	export H SP RP PATH
+	export H C SP RP PATH
 }
 
 # remove DIR: also what a row made immutable.
