@@ -106,7 +106,7 @@ suite_golden := $(wildcard tests/golden/*.sh)
 suite_fuzz = $(replays)
 suite_e2e := TIMEOUT=900 $(wildcard tests/e2e/*.sh)
 suite_oracle := TIMEOUT=3600 $(wildcard tests/oracle/*.sh)
-suite_vm := JOBS=1 TIMEOUT=1200 $(wildcard tests/vm/*.sh)
+suite_vm := JOBS=2 TIMEOUT=1200 $(wildcard tests/vm/*.sh)
 suite_asan = WHITTLE=$(S)/whittle WORKLOADS=$(B)/workloads TIMEOUT=1800 $(unit:$(B)/%=$(S)/%) \
 	$(suite_golden) $(replays:$(B)/%=$(S)/%) \
 	$(filter-out tests/e2e/containers_%,$(filter tests/%,$(suite_e2e)))

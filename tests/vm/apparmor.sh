@@ -7,6 +7,7 @@
 # exact   the rules proven
 # wider   these and what the row names as there on purpose
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/apparmor/compile.bash"
 
 # What is reached; fewer is a regression.
 exact_wanted=250 confined_wanted=263
@@ -78,14 +79,6 @@ judge_rules()
 	done <"$T/rows"
 }
 
-# The machine would take minutes to compile them.
-compile()
-{
-	tests/vm/arch-vm amd64 -- cp -r /sys/kernel/security/apparmor/features "$dir/" &&
-		apparmor_parser --quiet --skip-kernel-load --skip-read-cache --stdout \
-			--kernel-features="$dir/features" "$dir/profiles" >"$dir/profiles.bin"
-}
-
 # denials FILE NAME: the records of the row's profile
 denials()
 {
@@ -124,7 +117,7 @@ exact=$(count exact) wider=$(count wider) rows=$(wc -l <"$T/rows")
 t_figure "rules: of $rows rows $exact exact, $wider wider on purpose"
 t_ok "the rules of at least $exact_wanted rows are exact" [ "$exact" -ge "$exact_wanted" ]
 
-t_ok "the profiles compile for the machine's kernel" compile
+t_ok "the profiles compile for the machine's kernel" compile "$dir"
 t_ok "the machine runs the rows" tests/vm/arch-vm amd64 -- "$here/enforce" "$dir" "$dir/corpus.tsv"
 [ "$t_failures" -eq 0 ] || t_end
 good=0 refused=0

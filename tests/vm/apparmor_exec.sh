@@ -4,6 +4,7 @@
 # and beside it (child-profiles): it must end as unconfined, with nothing denied; and no program may do
 # what only another did.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/apparmor/compile.bash"
 t_init
 cd "$ROOT" || exit 1
 t_have cc jq unshare apparmor_parser qemu-system-x86_64 apt-get dpkg-deb depmod cpio || t_skip_all "no $t_missing here"
@@ -44,14 +45,6 @@ profiles()
 	done | grep -v '^abi\|^include <tun'
 }
 
-# The machine would take minutes to compile them.
-compile()
-{
-	tests/vm/arch-vm amd64 -- cp -r /sys/kernel/security/apparmor/features "$dir/" &&
-		apparmor_parser --quiet --skip-kernel-load --skip-read-cache --stdout \
-			--kernel-features="$dir/features" "$dir/profiles" >"$dir/profiles.bin"
-}
-
 # confined NAME MODE: as unconfined, and nothing denied?
 confined()
 {
@@ -68,7 +61,7 @@ t_ok "the rows can be recorded" env -i WHITTLE="$WHITTLE" PATH=/usr/sbin:/usr/bi
 	unshare --mount --propagation private "$here/record" "$dir" "$dir/corpus"
 profiles >"$dir/profiles" 2>"$T/failed"
 t_is "every row has profiles" "$(cat "$T/failed")" ""
-t_ok "the profiles compile for the machine's kernel" compile
+t_ok "the profiles compile for the machine's kernel" compile "$dir"
 t_ok "the machine runs the rows" tests/vm/arch-vm amd64 -- "$here/enforce-exec" "$dir" "$dir/corpus"
 [ "$t_failures" -eq 0 ] || t_end
 for name in $names; do

@@ -3,6 +3,7 @@
 # their own, --keep-environment (what the program sees of it), --form=host with --attach, --complain,
 # and local/NAME. Each program may do what it was recorded to do, and no more.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/apparmor/compile.bash"
 t_init
 cd "$ROOT" || exit 1
 t_have cc jq unshare apparmor_parser qemu-system-x86_64 apt-get dpkg-deb depmod cpio || t_skip_all "no $t_missing here"
@@ -45,13 +46,6 @@ profiles()
 	} | grep -v '^abi\|^include <tun'
 }
 
-compile()
-{
-	tests/vm/arch-vm amd64 -- cp -r /sys/kernel/security/apparmor/features "$dir/" &&
-		apparmor_parser --quiet --skip-kernel-load --skip-read-cache --stdout --Include "$dir/include" \
-			--kernel-features="$dir/features" "$dir/profiles" >"$dir/profiles.bin"
-}
-
 # said NAME: what it said, and how it ended
 said() { sed -n "s/^$1: //p" "$dir/said"; }
 
@@ -61,7 +55,7 @@ t_ok "the programs can be recorded" env -i WHITTLE="$WHITTLE" PATH=/usr/sbin:/us
 profiles >"$dir/profiles"
 t_is "each has its profile" "$(cat "$T/failed")" ""
 echo '/mnt/w/extra r,' >"$dir/include/local/local"
-t_ok "the profiles compile for the machine's kernel" compile
+t_ok "the profiles compile for the machine's kernel" compile "$dir" --Include "$dir/include"
 t_ok "the machine runs them" tests/vm/arch-vm amd64 -- "$here/modes" enforce "$dir"
 [ "$t_failures" -eq 0 ] || t_end
 
