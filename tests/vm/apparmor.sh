@@ -21,7 +21,7 @@ unshare --mount true 2>/dev/null || t_skip_all "cannot make namespaces here"
 
 here=$ROOT/tests/vm/apparmor
 dir=$ROOT/build/vm/apparmor
-export WHITTLE_VM_CACHE=$ROOT/build/vm VM_ROOT=host VM_MEM=1024
+export WHITTLE_VM_CACHE=$ROOT/build/vm VM_ROOT=host VM_MEM=1024 VM_TIMEOUT=600
 export VM_APPEND="apparmor=1 security=apparmor log_buf_len=8M"
 tests/vm/arch-vm --prepare amd64 >"$T/prepare" 2>&1 ||
 	t_skip_all "the kernel cannot be fetched: $(tail -n 1 "$T/prepare")"
