@@ -20,6 +20,10 @@ setup()
 }
 roundtrip
 denials
+for target in podman docker-flags; do
+	emit_flags "$target"
+	t_ok "shell: no network was used: $target has none" grep -qx -e '--network none' "$P/flags"
+done
 
 # The same by a user that is not root, who may write only where it owns.
 workload user
