@@ -5,7 +5,7 @@
 #	bwrap    under `whittle emit bpf`, with the capabilities of capabilities.txt
 #	crun-on crun-off runc-on runc-off
 #	         in a container of that runtime, with no-new-privileges on and off, under
-#	         seccomp.json as it is, the capabilities of capabilities.txt exactly
+#	         seccomp.json and the sets of `whittle emit caps-oci` as they are
 # and every outcome must be the native one. Then what the program did not use must be denied: a
 # call and a capability for real, a path by the compiled AppArmor policy.
 #
@@ -157,24 +157,22 @@ container() { echo "whittle-$program-${T##*.}"; }
 # bundle on|off COMMAND…: the config.json of a container, with the profile's files unchanged in it.
 bundle()
 {
-	local no_new_privileges=false
+	local no_new_privileges=false sets
 
 	if [ "$1" = on ]; then no_new_privileges=true; fi
+	sets=$("$WHITTLE" emit caps-oci "$P") || return
 	shift
 	mkdir -p "$B/rootfs"
 	jq -n --argjson nnp "$no_new_privileges" --arg work "$W" --arg files "$F" \
 		--argjson uid "$(id -u "$account")" --argjson gid "$(id -g "$account")" \
-		--slurpfile seccomp "$P/seccomp.json" --arg capabilities "$(capabilities)" \
+		--slurpfile seccomp "$P/seccomp.json" --argjson sets "$sets" \
 		--arg id "$(container)" --arg environment "$(printf '%s\n' "${environment[@]}")" \
 		--arg command "$(printf '%s\n' "$@")" '
-		($capabilities | split("\n") | map(select(. != ""))) as $caps |
 		{
 			ociVersion: "1.0.2",
 			process: {
 				terminal: false, cwd: $work, args: ($command | split("\n")),
 				env: ($environment | split("\n")), user: { uid: $uid, gid: $gid },
-				capabilities: { bounding: $caps, effective: $caps, permitted: $caps,
-					inheritable: [], ambient: [] },
 				noNewPrivileges: $nnp
 			},
 			root: { path: "rootfs", readonly: false },
@@ -198,7 +196,7 @@ bundle()
 				namespaces: (["pid", "mount", "ipc", "uts"] | map({ type: . })),
 				cgroupsPath: ("/" + $id), seccomp: $seccomp[0]
 			}
-		}'
+		} * $sets'
 }
 
 # --- one run ---

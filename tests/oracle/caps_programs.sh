@@ -256,6 +256,15 @@ run_clock()
 	command=(python3 "$S/keep/clock.py" "$id")
 }
 
+# An IP option that no rule of whittle's knows the capability of: only the kernel's own question tells.
+run_option()
+{
+	needed=net_raw
+	programs=(python3)
+	command=(python3 -c 'import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([30, 4, 0, 0]))')
+}
+
 # ---- the proof ----
 
 # unheld SETS: a capability of these that cannot be had here; fails if there is none.

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The capabilities of real programs on another kernel: Debian's, under qemu, where root has all of them
-# and no tracepoint tells what was asked for. Some programs of ../oracle/caps_programs.sh are recorded
+# and no tracepoint tells what was asked for, but a probe can. Some programs of ../oracle/caps_programs.sh are recorded
 # there, and their lists proven: with exactly the recorded list, and with every one of it left out.
 . "$(dirname "$0")/../lib.sh"
 
 # Others of them do there too; these take a minute.
-programs=${PROGRAMS:-ping_as_root su chown mount}
+programs=${PROGRAMS:-ping_as_root su chown mount option}
 
 t_init
 cd "$ROOT" || exit 1
