@@ -160,10 +160,11 @@ static void emit_measured(struct observer *observer, const struct thread *thread
 			  const char *call, const char *object, const char *source)
 {
 	AUTO_BUF struct buf names = BUF_INIT;
+	AUTO_FREE char *shape = temporary_name(observer, object); /* if it is a path */
 
 	capable_names(any_of, &names);
-	emit_fact(observer, FACT_CAPABILITY, buf_text(&names), "required", call, object,
-		  thread ? thread_program(thread) : "", source);
+	emit_fact(observer, FACT_CAPABILITY, buf_text(&names), "required", call,
+		  shape ? shape : object, thread ? thread_program(thread) : "", source);
 }
 
 /* ---- in calls that are reported ---- */

@@ -45,7 +45,7 @@ for runtime in crun runc; do
 	t_is "$runtime: status and output" "$? $(xargs <out)" '0 0 hi'
 	t_is "$runtime: nothing lost" "$(jq -c '[.runs[].complete]' "home/$runtime/evidence.json" 2>&1)" '[true]'
 	t_is "$runtime: the capability is the container's" "$(cat "home/$runtime/capabilities.txt")" \
-		'CAP_CHOWN  # chown /tmp/w by /bin/busybox'
+		'CAP_CHOWN  # inferred; chown /tmp/w by /bin/busybox'
 	t_is "$runtime: the owner is the container's" "$(jq -r '.paths[] | select(.path == "/tmp/w") |
 		"\(.access) \(.owner)"' "home/$runtime/evidence.json" | sort | xargs -d '\n' | xargs)" \
 		'chown owner create owner read other truncate owner write owner'
@@ -58,6 +58,6 @@ for runtime in crun runc; do
 	t_is "$runtime: traced, nothing lost" "$(jq -c '[.runs[] | .engine, .complete]' "home/$runtime-traced/evidence.json" 2>&1)" \
 		'["ptrace",true]'
 	t_is "$runtime: traced, the capability is the container's" "$(cat "home/$runtime-traced/capabilities.txt")" \
-		'CAP_CHOWN  # chown /tmp/w by /bin/busybox'
+		'CAP_CHOWN  # inferred; chown /tmp/w by /bin/busybox'
 done
 t_end
