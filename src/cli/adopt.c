@@ -94,13 +94,32 @@ static void tell(const struct adopted *adopted, enum adopt_word word)
 	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Is it in groups that UID:GID does not give it? Then these two numbers do not say who it is. */
+static bool has_more_groups(pid_t tgid, int64_t gid)
+{
+	AUTO_FREE char *status = proc_status(tgid);
+	const char *groups = status ? proc_field(status, "Groups") : NULL;
+	char *end;
+
+	while (groups) {
+		long long group = strtoll(groups, &end, 10);
+
+		if (end == groups)
+			break;
+		if (group != gid)
+			return true;
+		groups = end;
+	}
+	return false;
+}
+
 /* In the numbers of the container, whose user namespace whittle is in. */
 static void note_user(struct evidence_run *run, pid_t tgid)
 {
 	int64_t uid = proc_number(tgid, "Uid"), gid = proc_number(tgid, "Gid");
 
 	free(STEAL(run->user));
-	if (uid >= 0 && gid >= 0)
+	if (uid >= 0 && gid >= 0 && !(uid && has_more_groups(tgid, gid)))
 		run->user = xasprintf("%lld:%lld", (long long)uid, (long long)gid);
 }
 

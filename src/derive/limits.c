@@ -1,6 +1,6 @@
 /*
  * What a run had at most -> limits of memory and processes; as whom it ran -> the user. Limits have
- * head-room and are rounded up so far that equal runs give the same.
+ * head-room and are rounded up, so that runs that differ a little give the same.
  */
 #include <derive/derive.h>
 
@@ -12,8 +12,11 @@ enum { LEAST_MEMORY = 64, LEAST_TASKS = 64 };
 struct marks {
 	uint64_t memory, tasks; /* the most of all runs; 0: none was measured */
 	bool missing;           /* a run was not measured */
-	bool of_processes;      /* of a run the processes alone were, not what is in tmpfs */
+	bool of_processes; /* of a run the processes alone were, not what memory holds of files */
 };
+
+/* What they hold is memory that no process need have mapped: memfd_create(2), shm_overview(7). */
+static const char *const memory_files[] = { "/dev/shm/", "/memfd:" };
 
 static struct marks find_marks(const struct evidence *evidence)
 {
@@ -40,12 +43,35 @@ static uint64_t limit_of(uint64_t most, uint64_t least)
 	return limit;
 }
 
-static bool has_setting(const struct policy *policy, const char *name)
+static const struct setting *find_setting(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->setting_count; i++)
 		if (strcmp(policy->settings[i].name, name) == 0)
+			return &policy->settings[i];
+	return NULL;
+}
+
+static bool is_memory_file(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(memory_files); i++)
+		if (strncmp(path, memory_files[i], strlen(memory_files[i])) == 0)
 			return true;
 	return false;
+}
+
+static bool uses_memory_files(const struct evidence *evidence)
+{
+	size_t count;
+	bool found = false;
+	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
+
+	for (size_t i = 0; i < count && !found; i++)
+		found = is_memory_file(paths[i]->fact.field[PATH_PATH]);
+	AUTO_FREE const struct evidence_fact **calls =
+		evidence_facts(evidence, FACT_SYSCALL, &count);
+	for (size_t i = 0; i < count && !found; i++)
+		found = strcmp(calls[i]->fact.field[SYSCALL_NAME], "memfd_create") == 0;
+	return found;
 }
 
 static void add_missing(const struct marks *marks, struct setting *setting)
@@ -55,7 +81,8 @@ static void add_missing(const struct marks *marks, struct setting *setting)
 	reasons_sort(&setting->why);
 }
 
-static void derive_memory(const struct marks *marks, struct policy *policy)
+static void derive_memory(const struct evidence *evidence, const struct marks *marks,
+			  struct policy *policy)
 {
 	static const uint64_t mebi = 1 << 20;
 	AUTO_FREE char *value =
@@ -65,7 +92,9 @@ static void derive_memory(const struct marks *marks, struct policy *policy)
 								 LEAST_MEMORY))
 			: xstrdup("");
 	/* What is in a tmpfs takes of the limit, and processes do not show it. */
-	bool decide = !marks->memory || (marks->of_processes && has_setting(policy, "tmpfs"));
+	bool hidden = marks->of_processes &&
+		      (find_setting(policy, "tmpfs") || uses_memory_files(evidence));
+	bool decide = !marks->memory || marks->missing || hidden;
 	struct setting *setting = setting_add(policy, "memory", value,
 					      decide ? SETTING_DECIDE : SETTING_OBSERVED, "5.11");
 
@@ -76,7 +105,7 @@ static void derive_memory(const struct marks *marks, struct policy *policy)
 	reasons_add(&setting->why, xasprintf("at least half as much again as %s had at most",
 					     marks->of_processes ? "its processes, each for itself,"
 								 : "the container"));
-	if (decide)
+	if (hidden)
 		reasons_add(&setting->why, xstrdup("what is kept in tmpfs counts too, and was not "
 						   "measured"));
 	add_missing(marks, setting);
@@ -88,9 +117,9 @@ static void derive_tasks(const struct marks *marks, struct policy *policy)
 		marks->tasks
 			? xasprintf("%llu", (unsigned long long)limit_of(marks->tasks, LEAST_TASKS))
 			: xstrdup("");
-	struct setting *setting =
-		setting_add(policy, "pids-limit", value,
-			    marks->tasks ? SETTING_OBSERVED : SETTING_DECIDE, "5.29");
+	bool decide = !marks->tasks || marks->missing;
+	struct setting *setting = setting_add(policy, "pids-limit", value,
+					      decide ? SETTING_DECIDE : SETTING_OBSERVED, "5.29");
 
 	if (!marks->tasks) {
 		reasons_add(&setting->why, xstrdup("not measured"));
@@ -103,10 +132,16 @@ static void derive_tasks(const struct marks *marks, struct policy *policy)
 
 /* ---- user ---- */
 
-/* As whom all runs began, exec sessions aside; NULL if that differs or is not known. */
-static const char *find_user(const struct evidence *evidence, bool *ret_differs)
+struct users {
+	const char *user; /* as whom all runs began, exec sessions aside; NULL: not known of all */
+	bool differ;
+	bool of_host; /* of a run it is who ran whittle */
+};
+
+static struct users find_users(const struct evidence *evidence)
 {
-	const char *user = NULL;
+	struct users users = { .user = NULL };
+	bool unknown = false;
 
 	for (size_t i = 0; i < evidence_run_count(evidence); i++) {
 		const struct evidence_run *run = evidence_run_at(evidence, i);
@@ -114,13 +149,25 @@ static const char *find_user(const struct evidence *evidence, bool *ret_differs)
 
 		if (layer && strcmp(layer, "exec") == 0)
 			continue;
-		if (!run->user || !*run->user || (user && strcmp(user, run->user) != 0)) {
-			*ret_differs = user != NULL;
-			return NULL;
-		}
-		user = run->user;
+		users.of_host |= !layer;
+		if (!run->user || !*run->user)
+			unknown = true;
+		else if (users.user && strcmp(users.user, run->user) != 0)
+			users.differ = true;
+		else
+			users.user = run->user;
 	}
-	return user;
+	if (users.differ || unknown)
+		users.user = NULL;
+	return users;
+}
+
+/* In a numbered user's place Docker takes no more than that: runc's libcontainer/user. */
+static bool is_settable(const char *user)
+{
+	char *gid;
+
+	return strtoull(user, &gid, 10) <= INT32_MAX && strtoull(gid + 1, NULL, 10) <= INT32_MAX;
 }
 
 /* What root did that another could not; what it may have read of its own, nobody can say. */
@@ -129,31 +176,31 @@ static const char *root_reason(const struct policy *policy)
 	if (policy->capability_count)
 		return "root, and capabilities were needed: another user must be given them, or do "
 		       "without";
-	if (has_setting(policy, "volume"))
+	if (find_setting(policy, "volume"))
 		return "root, without need of a capability: another user will do (65534:65534) "
 		       "that owns the volumes and may read the files";
-	for (size_t i = 0; i < policy->setting_count; i++)
-		if (strcmp(policy->settings[i].name, "read-only") == 0 &&
-		    strcmp(policy->settings[i].value, "true") != 0)
-			return "root, without need of a capability, but it writes where only root "
-			       "may";
+	const struct setting *root = find_setting(policy, "read-only");
+
+	if (root && strcmp(root->value, "true") != 0)
+		return "root, without need of a capability, but it writes where only root may";
 	return "root, without need of a capability or of a file to write: another user will do "
 	       "(65534:65534) that may read the files";
 }
 
 static void derive_user(const struct evidence *evidence, struct policy *policy)
 {
-	bool differs = false;
-	const char *user = find_user(evidence, &differs);
-	bool root = user && strncmp(user, "0:", 2) == 0;
-	struct setting *setting =
-		setting_add(policy, "user", user && !root ? user : "",
-			    user && !root ? SETTING_OBSERVED : SETTING_DECIDE, "4.1");
+	struct users users = find_users(evidence);
+	bool root = users.user && strncmp(users.user, "0:", 2) == 0;
+	bool other = users.user && !root;
+	bool observed = other && !users.of_host && is_settable(users.user);
+	struct setting *setting = setting_add(policy, "user", other ? users.user : "",
+					      observed ? SETTING_OBSERVED : SETTING_DECIDE, "4.1");
 	const char *why = root_reason(policy);
 
-	if (user && !root)
-		why = "every run was this user's";
-	else if (differs)
+	if (other)
+		why = users.of_host ? "every run was this user's, but of the host"
+				    : "every run was this user's";
+	else if (users.differ)
 		why = "the runs were of several users";
 	else if (!root)
 		why = policy->capability_count
@@ -168,7 +215,7 @@ void derive_limits(const struct evidence *evidence, struct policy *policy)
 {
 	struct marks marks = find_marks(evidence);
 
-	derive_memory(&marks, policy);
+	derive_memory(evidence, &marks, policy);
 	derive_tasks(&marks, policy);
 	derive_user(evidence, policy);
 }

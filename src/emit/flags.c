@@ -39,13 +39,9 @@ static void add_limits(const struct policy *policy, const char *before, struct b
  */
 static bool leaves_out_tmpfs(const struct policy *policy)
 {
-	for (size_t i = 0; i < policy->setting_count; i++) {
-		const struct setting *setting = &policy->settings[i];
+	const struct setting *root = emit_setting(policy, "read-only");
 
-		if (strcmp(setting->name, "read-only") == 0)
-			return strcmp(setting->detail, "dev") != 0;
-	}
-	return false;
+	return root && strcmp(root->detail, "dev") != 0;
 }
 
 static int add_flags(const struct policy *policy, const char *read_only, struct buf *out,

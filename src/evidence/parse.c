@@ -303,13 +303,22 @@ static int read_extent(const struct reader *reader, const json_t *object, struct
 	return read_facets(reader, object, run);
 }
 
+/* The length of the decimal number of a user or group at the start of text; 0: there is none. */
+static size_t id_length(const char *text)
+{
+	size_t length = strspn(text, "0123456789");
+	bool canonical = length == 1 || *text != '0';
+
+	return canonical && length < 11 && strtoull(text, NULL, 10) < UINT32_MAX ? length : 0;
+}
+
 /* "UID:GID", or nothing. */
 static bool is_user(const char *text)
 {
-	size_t uid = strspn(text, "0123456789");
-	size_t gid = text[uid] == ':' ? strspn(text + uid + 1, "0123456789") : 0;
+	size_t uid = id_length(text);
+	size_t gid = uid && text[uid] == ':' ? id_length(text + uid + 1) : 0;
 
-	return !*text || (uid && uid < 11 && gid && gid < 11 && !text[uid + 1 + gid]);
+	return !*text || (gid && !text[uid + 1 + gid]);
 }
 
 static int read_peak(const struct reader *reader, const json_t *object, struct evidence_peak *peak)

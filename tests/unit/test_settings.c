@@ -433,17 +433,44 @@ static const struct {
 	  NULL,
 	  "/srv/f",
 	  "memory 64M; pids-limit 64; user 7:8" },
-	/* One that was not measured does not undo what the other says. */
+	{ { { 1, 1, false }, { 1, 1, false } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  "/dev/shm/f",
+	  "memory 64M?; pids-limit 64; user 7:8" },
+	{ { { 1, 1, false }, { 1, 1, false } },
+	  { "7:8", "7:8" },
+	  NULL,
+	  "/memfd:f",
+	  "memory 64M?; pids-limit 64; user 7:8" },
+	/* One that was not measured may have had more. */
 	{ { { 0, 0, false }, { 1, 1, true } },
 	  { "", "7:8" },
 	  NULL,
 	  NULL,
-	  "memory 64M; pids-limit 64; user?" },
+	  "memory 64M?; pids-limit 64?; user?" },
+	{ { { 1, 1, true }, { 0, 0, false } },
+	  { "7:8", "" },
+	  NULL,
+	  NULL,
+	  "memory 64M?; pids-limit 64?; user?" },
+	/* A number that Docker refuses. */
+	{ { { 0 }, { 0 } },
+	  { "2147483648:8", "2147483648:8" },
+	  NULL,
+	  NULL,
+	  "memory?; pids-limit?; user 2147483648:8?" },
 	/* Users differ; root is never a user to set. */
 	{ { { 0 }, { 0 } }, { "7:8", "7:9" }, NULL, NULL, "memory?; pids-limit?; user?" },
 	{ { { 0 }, { 0 } }, { "0:0", "0:0" }, NULL, NULL, "memory?; pids-limit?; user?" },
 	{ { { 0 }, { 0 } }, { "0:5", "0:5" }, "CAP_CHOWN", NULL, "memory?; pids-limit?; user?" },
 };
+
+static void set_container(struct evidence_run *run)
+{
+	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
+		run->container[i] = xstrdup(i == CONTAINER_LAYER ? "container" : "");
+}
 
 static void test_limits(void **state)
 {
@@ -455,6 +482,7 @@ static void test_limits(void **state)
 		for (size_t k = 0; k < 2; k++) {
 			evidence_run(evidence, k)->peak = limit_rows[i].peaks[k];
 			evidence_run(evidence, k)->user = xstrdup(limit_rows[i].users[k]);
+			set_container(evidence_run(evidence, k));
 		}
 		if (limit_rows[i].capability)
 			ADD(evidence, FACT_CAPABILITY, limit_rows[i].capability, "required",
@@ -467,6 +495,19 @@ static void test_limits(void **state)
 		assert_settings(policy, "memory pids-limit user", limit_rows[i].wanted);
 		policy_free(policy);
 	}
+}
+
+/* Who ran whittle on the host is nobody in an image. */
+static void test_user_of_host(void **state)
+{
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	evidence_run(evidence, 0)->user = xstrdup("7:8");
+	struct policy *policy = derive(evidence);
+
+	assert_settings(policy, "user", "user 7:8?");
+	policy_free(policy);
 }
 
 /* Why root must decide: what the suggested user has to be able to do. */
@@ -510,19 +551,13 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_what_was_there),
-		cmocka_unit_test(test_nested_places),
-		cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_findings),
-		cmocka_unit_test(test_network),
-		cmocka_unit_test(test_network_reasons),
-		cmocka_unit_test(test_new_privileges),
-		cmocka_unit_test(test_namespaces),
-		cmocka_unit_test(test_open_questions),
-		cmocka_unit_test(test_facets),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_root),
+		cmocka_unit_test(test_places),          cmocka_unit_test(test_what_was_there),
+		cmocka_unit_test(test_nested_places),   cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_findings),        cmocka_unit_test(test_network),
+		cmocka_unit_test(test_network_reasons), cmocka_unit_test(test_new_privileges),
+		cmocka_unit_test(test_namespaces),      cmocka_unit_test(test_open_questions),
+		cmocka_unit_test(test_facets),          cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_user_of_host),    cmocka_unit_test(test_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

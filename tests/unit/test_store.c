@@ -324,6 +324,8 @@ static const struct refusal run_refusals[] = {
 	{ "0:65534", "0:", "runs[0]: field \"user\" is not UID:GID" },
 	{ "0:65534", ":0", "runs[0]: field \"user\" is not UID:GID" },
 	{ "0:65534", "0:0 --privileged", "runs[0]: field \"user\" is not UID:GID" },
+	{ "0:65534", "00:0", "runs[0]: field \"user\" is not UID:GID" },
+	{ "0:65534", "1:9999999999", "runs[0]: field \"user\" is not UID:GID" },
 	{ "\"0:65534\"", "0", "runs[0]: field \"user\" must not be a number" },
 	{ "\"peak\"", "\"peek\"", "runs[0]: unknown field \"peek\"" },
 	{ "\"tasks\": 3", "\"tasks\": -3", "runs[0]: tasks: a count must be from 0" },
