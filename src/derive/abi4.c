@@ -42,8 +42,9 @@ static void add_queue(struct drafts *drafts, const char *name, const struct queu
 }
 
 /* Which queue a descriptor is of is not known: each that the program opened. False if none was. */
-static bool add_named_queues(const struct evidence *evidence, struct drafts *drafts,
-			     const struct queue_row *row, const char *const *field)
+static bool add_named_queues(const struct evidence *evidence, const struct variation *variation,
+			     struct drafts *drafts, const struct queue_row *row,
+			     const char *const *field)
 {
 	size_t count;
 	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
@@ -51,18 +52,20 @@ static bool add_named_queues(const struct evidence *evidence, struct drafts *dra
 
 	for (size_t i = 0; i < count; i++) {
 		const char *const *path = paths[i]->fact.field;
-		const char *name = queue_name(path[PATH_PATH]);
 
-		if (!name || strcmp(path[PATH_PROGRAM], field[SYSCALL_PROGRAM]) != 0)
+		if (!queue_name(path[PATH_PATH]) ||
+		    strcmp(path[PATH_PROGRAM], field[SYSCALL_PROGRAM]) != 0)
 			continue;
-		AUTO_FREE char *slashed = xasprintf("/%s", name);
+		AUTO_FREE char *varied = variation_name(variation, path[PATH_PATH], true);
+		AUTO_FREE char *slashed = xasprintf("/%s", queue_name(varied));
 		add_queue(drafts, slashed, row, field);
 		found = true;
 	}
 	return found;
 }
 
-static void add_queues(const struct evidence *evidence, struct drafts *drafts)
+static void add_queues(const struct evidence *evidence, const struct variation *variation,
+		       struct drafts *drafts)
 {
 	size_t count;
 	AUTO_FREE const struct evidence_fact **calls =
@@ -76,7 +79,7 @@ static void add_queues(const struct evidence *evidence, struct drafts *drafts)
 		    !drafts_enter(drafts, field[SYSCALL_PROGRAM]))
 			continue;
 		if (strcmp(row->type, "posix") != 0 ||
-		    !add_named_queues(evidence, drafts, row, field))
+		    !add_named_queues(evidence, variation, drafts, row, field))
 			add_queue(drafts, "", row, field);
 	}
 }
@@ -152,12 +155,13 @@ static void note_queues(const struct evidence *evidence, struct policy *policy)
 				    policy->options.name);
 }
 
-void derive_abi4(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
+void derive_abi4(const struct evidence *evidence, const struct variation *variation,
+		 struct policy *policy, struct drafts *drafts)
 {
 	note_queues(evidence, policy);
 	if (!policy->options.abi4)
 		return;
 	add_namespaces(evidence, drafts);
 	add_rings(evidence, policy, drafts);
-	add_queues(evidence, drafts);
+	add_queues(evidence, variation, drafts);
 }

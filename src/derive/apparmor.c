@@ -258,11 +258,13 @@ static bool leaves_namespace(const struct evidence *evidence)
 void derive_apparmor(const struct evidence *evidence, struct policy *policy)
 {
 	struct confinement *confinement = confinement_new(evidence, policy);
+	struct variation *variation = variation_new(evidence);
 	struct drafts drafts = { .policy = policy, .confinement = confinement };
 
-	derive_files(evidence, policy, &drafts);
+	derive_files(evidence, variation, policy, &drafts);
 	derive_access(evidence, policy, &drafts);
-	derive_abi4(evidence, policy, &drafts);
+	derive_abi4(evidence, variation, policy, &drafts);
+	variation_free(variation);
 	if (policy->apparmor_profile_count == 1)
 		add_all_capabilities(policy, &drafts);
 	else

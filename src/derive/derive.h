@@ -116,13 +116,15 @@ char *variation_name(const struct variation *variation, const char *path, bool w
 void variation_note(const struct variation *variation, struct policy *policy);
 
 /* File, link and exec rules, from what was opened, mapped and executed. */
-void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+void derive_files(const struct evidence *evidence, const struct variation *variation,
+		  struct policy *policy, struct drafts *drafts);
 /* Sockets, signals, ptrace, mounts. */
 void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
 /* The name of a POSIX message queue in evidence ("/mqueue:NAME"), borrowed; NULL: it is none. */
 const char *queue_name(const char *path);
 /* User namespaces, io_uring, message queues, if the policy's options ask for abi 4.0. */
-void derive_abi4(const struct evidence *evidence, struct policy *policy, struct drafts *drafts);
+void derive_abi4(const struct evidence *evidence, const struct variation *variation,
+		 struct policy *policy, struct drafts *drafts);
 /* All AppArmor rules; the capability rules must have been derived before. */
 void derive_apparmor(const struct evidence *evidence, struct policy *policy);
 

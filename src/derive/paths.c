@@ -382,10 +382,10 @@ static char *varied_name(const struct variation *variation, const struct fact *f
 	return variation_name(variation, path, !row || !(row->perms & PERM_M));
 }
 
-void derive_files(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
+void derive_files(const struct evidence *evidence, const struct variation *variation,
+		  struct policy *policy, struct drafts *drafts)
 {
 	size_t count;
-	struct variation *variation = variation_new(evidence);
 	AUTO_FREE const struct evidence_fact **paths = evidence_facts(evidence, FACT_PATH, &count);
 	bool user_changes = changes_user(evidence);
 
@@ -402,5 +402,4 @@ void derive_files(const struct evidence *evidence, struct policy *policy, struct
 	for (size_t i = 0; i < count; i++)
 		add_exec(evidence, &execs[i]->fact, drafts);
 	variation_note(variation, policy);
-	variation_free(variation);
 }

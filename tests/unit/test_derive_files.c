@@ -231,6 +231,36 @@ static void test_executed(void **state)
 	policy_free(policy);
 }
 
+/* abi 4.0 has rules of their own for queues: what varies in the file's name varies there too. */
+static void test_queues(void **state)
+{
+	static const char *const names[][2] = { { "/mqueue:job-4711", NULL },
+						{ "/mqueue:job-4822", NULL } };
+	const struct policy_options options = { .runtime = "none", .abi4 = true };
+	struct evidence *evidence = evidence_new();
+	struct policy *policy = NULL;
+	struct error err;
+	size_t queues = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		add_run(evidence, "/p", "create", names[i]);
+		evidence_add(evidence, i,
+			     &(struct fact){ FACT_SYSCALL, { "x86_64", "mq_open", "/p", "ok" } });
+	}
+	assert_int_equal(policy_derive(evidence, &options, &policy, &err), 0);
+	evidence_free(evidence);
+	assert_true(has_rule(policy, "/job-\\{digits:7}"));
+	for (size_t i = 0; i < policy->apparmor_count; i++) {
+		if (policy->apparmor[i].class != APPARMOR_MQUEUE)
+			continue;
+		assert_string_equal(policy->apparmor[i].name, "/job-\\{digits:7}");
+		queues++;
+	}
+	assert_int_equal(queues, 1);
+	policy_free(policy);
+}
+
 #define ADD(evidence, kind, ...) evidence_add(evidence, 0, &(struct fact){ kind, { __VA_ARGS__ } })
 
 static const char *const none[] = { NULL };
@@ -275,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_no_patterns),
 		cmocka_unit_test(test_what_agrees),
 		cmocka_unit_test(test_executed),
+		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_owner_of_appends),
 		cmocka_unit_test(test_exchange_of_file_and_directory),
 	};
