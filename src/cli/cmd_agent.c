@@ -128,21 +128,44 @@ static char *image_in(const char *directory)
 	return image ? image : xstrdup("");
 }
 
+/* Another image than this one that has the directory already, or "". Freed. */
+static char *other_image_in(const char *directory, const char *image)
+{
+	char *other = image_in(directory);
+
+	if (strcmp(other, image) == 0)
+		*other = '\0';
+	return other;
+}
+
+/* The first of the label's directories for images that is no other image's. */
+static char *directory_apart(const struct service *service, const char *label, const char *image)
+{
+	for (unsigned int number = 1;; number++) {
+		AUTO_FREE char *name = container_label_apart(label, image, number);
+		AUTO_FREE char *apart = xasprintf("%s/%s", service->options.directory, name);
+		AUTO_FREE char *other = other_image_in(apart, image);
+
+		if (!*other)
+			return STEAL(apart);
+	}
+}
+
 /* DIR/NAME, or if that is another image's DIR/NAME@IMAGE: a profile is one program's. */
 static char *directory_for(const struct service *service, const char *label,
 			   const struct evidence *evidence)
 {
-	char *directory = xasprintf("%s/%s", service->options.directory, label);
+	AUTO_FREE char *directory = xasprintf("%s/%s", service->options.directory, label);
 	const char *image = evidence_run_at(evidence, 0)->container[CONTAINER_IMAGE];
-	AUTO_FREE char *other = image_in(directory);
 
-	if (!image || !*image || !*other || strcmp(image, other) == 0)
-		return directory;
-	AUTO_FREE char *suffix = container_label(image);
-	char *apart = xasprintf("%s@%s", directory, suffix ? suffix : "other");
+	if (!image || !*image)
+		return STEAL(directory);
+	AUTO_FREE char *other = other_image_in(directory, image);
+	if (!*other)
+		return STEAL(directory);
+	char *apart = directory_apart(service, label, image);
 	say("%s is of another image (%s): what %s did goes into %s", directory, other, image,
 	    apart);
-	free(directory);
 	return apart;
 }
 

@@ -7,7 +7,8 @@
 
 enum {
 	TEXT_MAX = 1024, /* bytes of a name: what is longer is refused */
-	LABEL_MAX = 200  /* of a file name (NAME_MAX is 255), since others are made of it */
+	LABEL_MAX = 200, /* of a file name (NAME_MAX is 255), since others are made of it */
+	APART_MAX = 240  /* of container_label_apart(), without the number behind it */
 };
 
 static void auto_decref(json_t **value)
@@ -240,19 +241,39 @@ static int read_fds(struct container_state *state, const json_t *root, struct er
 }
 
 /* Two names never become one. */
-char *container_label(const char *name)
+static void add_label(struct buf *out, const char *name)
 {
-	AUTO_BUF struct buf out = BUF_INIT;
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789_-.";
 
 	for (const char *at = name; *at; at++) {
 		if (strchr(plain, *at) && (at != name || *at != '.'))
-			buf_addc(&out, *at);
+			buf_addc(out, *at);
 		else
-			buf_addf(&out, "%%%02x", (unsigned char)*at);
+			buf_addf(out, "%%%02x", (unsigned char)*at);
 	}
+}
+
+char *container_label(const char *name)
+{
+	AUTO_BUF struct buf out = BUF_INIT;
+
+	add_label(&out, name);
 	return out.length <= LABEL_MAX ? buf_steal(&out) : NULL;
+}
+
+/* The end of an image's name tells most: tag or digest. */
+char *container_label_apart(const char *label, const char *image, unsigned int number)
+{
+	AUTO_BUF struct buf suffix = BUF_INIT;
+	char more[16] = "";
+
+	add_label(&suffix, image);
+	size_t room = APART_MAX - strlen("@") - strlen(label);
+	size_t cut = suffix.length > room ? suffix.length - room : 0;
+	if (number > 1)
+		snprintf(more, sizeof(more), "~%u", number);
+	return xasprintf("%s@%s%s", label, buf_text(&suffix) + cut, more);
 }
 
 static int set_label(struct container_state *state, struct error *err)

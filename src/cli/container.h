@@ -45,5 +45,11 @@ void container_state_release(struct container_state *state);
 /* A name as a plain file name: other bytes become %XX. NULL if that is too long. Freed by the
  * caller. */
 char *container_label(const char *name);
+/*
+ * LABEL@IMAGE for another image under that label, always short enough: of a long image the end
+ * only, so that two may become one. The 2nd, 3rd ... number makes others of it. Freed by the
+ * caller.
+ */
+char *container_label_apart(const char *label, const char *image, unsigned int number);
 
 #endif

@@ -150,7 +150,7 @@ image() { c_edit "$1" --arg image "$2" '.linux.seccomp.listenerMetadata += ";nam
 images()
 {
 	local name="containers of one name" image
-	local directories=("$out/shared" "$out/shared@b%3a1")
+	local end tail directories=("$out/shared" "$out/shared@b%3a1")
 
 	c_scratch "$C/bundles/images/rootfs" "$WORKLOADS/nothing_static"
 	for image in a:1 b:1 a:1; do
@@ -162,6 +162,14 @@ images()
 	t_ok "$name but another image are apart" wait_for 30 has_runs 'shared@b%3a1' 1
 	t_is "$name: their images" "$(jq -s -c '[.[].runs[].container.image]' "${directories[@]/%//evidence.json}")" \
 		'["a:1","a:1","b:1"]'
+	# Too long for a file name, and of one end.
+	end=$(printf '%0300d' 0) tail=$(printf '%0233d' 0)
+	for image in "x/$end" "y/$end" "x/$end"; do
+		c_bundle images /nothing_static && listen "$1" images && image images "$image"
+		t_ok "$name: a long name of an image" c_run "$1" images
+	done
+	t_ok "$name: the one long name" wait_for 30 has_runs "shared@$tail" 2
+	t_ok "$name: the other is apart" wait_for 30 has_runs "shared@$tail~2" 1
 }
 
 # A program that ends with the status that tells of the signal it was stopped by has not failed.

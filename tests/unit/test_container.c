@@ -7,6 +7,7 @@
 #undef fail /* base.h has one of its own */
 
 #include <cli/container.h>
+#include <limits.h>
 #include <string.h>
 
 static const char runc[] =
@@ -160,12 +161,37 @@ static void test_scan(void **context)
 	assert_true(scan.whole);
 }
 
+/* A directory for another image: its name is one that the file system takes. */
+static void test_apart(void **context)
+{
+	static const char digest[] =
+		"@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	enum { LONG = 200 };
+	char name[LONG + 1], image[2 * LONG + sizeof(digest)];
+
+	(void)context;
+	memset(name, 'n', LONG);
+	name[LONG] = '\0';
+	memset(image, '/', 2 * LONG);
+	memcpy(image + 2 * LONG, digest, sizeof(digest));
+	AUTO_FREE char *plain = container_label_apart("web", "b:1", 1);
+	AUTO_FREE char *second = container_label_apart("web", "b:1", 2);
+	assert_string_equal(plain, "web@b%3a1");
+	assert_string_equal(second, "web@b%3a1~2");
+	AUTO_FREE char *longest = container_label_apart(name, image, UINT32_MAX);
+	assert_in_range(strlen(longest), LONG, NAME_MAX);
+	AUTO_FREE char *whole = container_label_apart("web", image, 1);
+	assert_non_null(strstr(whole, digest + sizeof("@sha256:") - 1));
+	assert_in_range(strlen(whole), 1, NAME_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),   cmocka_unit_test(test_layer),
 		cmocka_unit_test(test_how),      cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
