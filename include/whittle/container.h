@@ -91,7 +91,7 @@ struct container_command {
 	const struct container_engine *engine;
 	enum container_verb verb;
 	size_t start;        /* index in argv of the engine: behind what runs it, as sudo */
-	bool gains;          /* that gives it other rights */
+	const char *gains;   /* the word of that which gives it other rights */
 	size_t globals_end;  /* index in argv of the first word behind the engine's own options */
 	size_t options_end;  /* index of the first word behind the options of the verb */
 	const char *runtime; /* of the user's own --runtime */
@@ -115,10 +115,10 @@ bool container_parse_as(const struct container_engine *engine, size_t start, cha
 
 /*
  * How many words of argv only run the command behind them: "env A=b sudo", "timeout 5". 0 also if
- * they have options that whittle does not know. *ret_gains: they give it other rights, as sudo
- * does.
+ * they have options that whittle does not know. *ret_gains (borrowed, or NULL; untouched for 0):
+ * the first of them that gives it other rights, as sudo does.
  */
-size_t container_prefix(char *const *argv, bool *ret_gains);
+size_t container_prefix(char *const *argv, const char **ret_gains);
 
 /* Is the word, the first length bytes of it, in the list of words with blanks between? */
 bool container_in_list(const char *list, const char *word, size_t length);

@@ -306,7 +306,7 @@ int cmd_record(int argc, char **argv)
 	struct container_command command;
 	struct evidence *known = NULL;
 	struct error err = { .kind = ERROR_NONE };
-	bool gains = false;
+	const char *gains;
 	int code = parse_options(argc, argv, &options);
 
 	if (code)

@@ -8,18 +8,23 @@
 #include <string.h>
 #include <whittle/escape.h>
 
-/* What a recording of a container cannot have; 0, or the exit code of the mistake. */
-static int check_options(const struct record_options *options,
-			 const struct container_command *command, char *const *argv)
+/* Is the engine given rights that whittle has too? Else that is said. */
+static bool check_rights(const struct container_command *command)
 {
-	if (command->gains && geteuid() != 0) {
-		usage_error(
-			"record",
-			"%s gives %s rights that whittle lacks, and so could not record it: run "
-			"whittle by it: %s whittle record -- %s ...",
-			argv[0], command->engine->name, argv[0], command->engine->name);
-		return EXIT_WHITTLE;
-	}
+	const char *engine = command->engine->name;
+
+	if (!command->gains || geteuid() == 0)
+		return true;
+	usage_error("record",
+		    "%s gives %s rights that whittle lacks, and so could not record it: run "
+		    "whittle by it: %s whittle record -- %s ...",
+		    command->gains, engine, command->gains, engine);
+	return false;
+}
+
+/* What a recording of a container cannot have; 0, or the exit code of the mistake. */
+static int check_options(const struct record_options *options)
+{
 	if (!options->known_path || !briefing_attaches(options))
 		return 0;
 	usage_error("record", "--known is for --engine notify if containers are recorded: their "
@@ -222,6 +227,8 @@ static int dispatch(struct work *work, struct error *err)
 int containers_record(const struct record_options *given, struct container_command *command,
 		      const char *path, char **argv, struct session_end *end)
 {
+	if (!check_rights(command)) /* before the engine is asked anything with them */
+		return EXIT_WHITTLE;
 	struct record_options options = *given;
 	struct evidence *known = NULL;
 	struct work work = { .options = &options,
@@ -234,7 +241,7 @@ int containers_record(const struct record_options *given, struct container_comma
 	containers_unmask(argv, command);
 	options.engine_run = command->engine->run;
 	options.of_bundle = !command->engine->run;
-	int code = check_options(&options, command, argv);
+	int code = check_options(&options);
 	bool knows = !briefing_attaches(&options);
 
 	if (code == 0 && ((knows && known_load(&options, &known, &err) < 0) ||

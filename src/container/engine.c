@@ -275,7 +275,7 @@ bool container_parse_as(const struct container_engine *engine, size_t start, cha
 
 bool container_parse(char *const *argv, struct container_command *ret_command)
 {
-	bool gains = false;
+	const char *gains = NULL;
 	size_t start = container_prefix(argv, &gains);
 	const struct container_engine *engine = container_engine_of(argv[start]);
 

@@ -52,17 +52,18 @@ static size_t skip_options(const struct prefix *prefix, char *const *argv)
 	return at;
 }
 
-size_t container_prefix(char *const *argv, bool *ret_gains)
+size_t container_prefix(char *const *argv, const char **ret_gains)
 {
 	size_t start = 0;
-	bool gains = false;
+	const char *gains = NULL;
 
 	for (const struct prefix *prefix; argv[start] && (prefix = find(argv[start]));) {
 		size_t at = skip_options(prefix, argv + start);
 
 		if (at == 0)
 			return 0;
-		gains |= prefix->gains;
+		if (prefix->gains && !gains)
+			gains = argv[start];
 		for (start += at; prefix->assigns && argv[start] && strchr(argv[start], '=');)
 			start++;
 		for (unsigned int i = 0; i < prefix->operands && argv[start]; i++)

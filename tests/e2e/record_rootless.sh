@@ -60,4 +60,12 @@ for runtime in crun runc; do
 	t_is "$runtime: traced, the capability is the container's" "$(cat "home/$runtime-traced/capabilities.txt")" \
 		'CAP_CHOWN  # inferred; chown /tmp/w by /bin/busybox'
 done
+
+# What gives the engine rights that whittle lacks is refused, and not run to ask the engine first.
+printf '#!/bin/sh\ntouch "$HOME/asked"\n' >bin/sudo
+chmod +x bin/sudo
+as_user "$T/bin/whittle" record -o refused -- env A=b "$T/bin/sudo" docker run x >out 2>err
+t_is "sudo is refused" $? 125
+t_ok "sudo is named" grep -q "$T/bin/sudo gives docker rights.* run whittle by it: $T/bin/sudo whittle record -- docker" err
+t_ok "sudo is not run" test ! -e home/asked
 t_end

@@ -103,6 +103,27 @@ static void parses(void **state)
 	}
 }
 
+static void says_who_gives_rights(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "podman run x", "-" },
+		{ "env A=b podman run x", "-" },
+		{ "env A=b sudo podman run x", "sudo" },
+		{ "nice /usr/bin/doas env sudo docker run x", "/usr/bin/doas" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *line = xstrdup(rows[i][0]);
+		struct container_command command;
+		char *argv[WORDS + 1];
+
+		split(line, argv);
+		assert_true(container_parse(argv, &command));
+		same(command.gains, rows[i][1]);
+	}
+}
+
 static void takes_no_other(void **state)
 {
 	static const char *const rows[] = {
@@ -185,6 +206,7 @@ static void words_and_questions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(parses),
+					    cmocka_unit_test(says_who_gives_rights),
 					    cmocka_unit_test(takes_no_other),
 					    cmocka_unit_test(keeps),
 					    cmocka_unit_test(words_and_questions) };
