@@ -33,6 +33,8 @@ static void check_unknown(struct lint *lint, const struct entry *entry)
 {
 	const struct rule *rule = entry->rule;
 	bool newer = is_newer(entry->name);
+	if (newer && rule->skipped)
+		return; /* dropped or not, the default is what it says */
 	bool allowed = action_denies(rule->action) && action_allows(lint->profile->default_action);
 	AUTO_FREE char *name = shown(entry->name);
 
