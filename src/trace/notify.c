@@ -174,19 +174,21 @@ static bool asks_for_strict(const struct notify_calls *calls, const struct event
 
 /*
  * What its own filters refuse or trap outranks a notification (seccomp(2), "Return Value"): such
- * calls are not seen. A listener of its own it cannot have beside whittle's.
+ * calls are not seen. A listener of its own it cannot have beside whittle's. Without a program the
+ * kernel makes neither: so libseccomp asks which flags there are (seccomp_init(3)).
  */
 static void foresee_filter(struct trace *trace, const struct notify_calls *calls,
 			   const struct event *entry)
 {
 	struct event event = { .kind = EVENT_LIMITATION, .tid = entry->tid, .tgid = entry->tgid };
 	int64_t nr = (int64_t)entry->nr;
+	bool program = entry->args[2] != 0;
 
-	if (nr == calls->seccomp && (uint32_t)entry->args[0] == SECCOMP_SET_MODE_FILTER)
+	if (nr == calls->seccomp && (uint32_t)entry->args[0] == SECCOMP_SET_MODE_FILTER && program)
 		event.what = entry->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER ? "own-listener"
 									       : "own-refusals";
 	if (nr == calls->prctl && (uint32_t)entry->args[0] == PR_SET_SECCOMP &&
-	    entry->args[1] == SECCOMP_MODE_FILTER)
+	    entry->args[1] == SECCOMP_MODE_FILTER && program)
 		event.what = "own-refusals";
 	if (asks_for_strict(calls, entry))
 		event.what = "strict-mode-refused";

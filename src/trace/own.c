@@ -147,8 +147,14 @@ static void restore_argument(const int64_t *numbers, struct tracee *tracee)
 
 /* ---- filters of its own ---- */
 
+/*
+ * Without a program the kernel answers EFAULT before it makes anything: so libseccomp asks which
+ * flags there are (seccomp_init(3)), of a listener among them.
+ */
 static bool installs_filter(const int64_t *numbers, const struct event *call)
 {
+	if (call->args[2] == 0)
+		return false;
 	if (is_call(numbers, call, PRCTL))
 		return (int)call->args[0] == PR_SET_SECCOMP && call->args[1] == SECCOMP_MODE_FILTER;
 	return is_call(numbers, call, SECCOMP) &&

@@ -183,6 +183,7 @@ engines=("${all[@]}")
 
 # ---- those that use seccomp themselves ----
 
+run() { jq -r ".runs[0].$1" "$T/$2/evidence.json"; }
 # What notify cannot do for them it says: it never sees what their filters refuse (they outrank it), and
 # a process has one listener, so that they cannot have their own.
 all=("${engines[@]}")
@@ -217,10 +218,15 @@ for kind in query errno trap trace tsync strict stacked listener; do
 	fi
 done
 
+case " ${all[*]} " in
+*' notify '*)
+	record notify notify "$own" probe 20
+	t_is 'own probe, notify: no filter comes of it: no limitation' "$(run limitations notify)" '{}' ;;
+esac
+
 # ---- what is said ----
 
 expect=0
-run() { jq -r ".runs[0].$1" "$T/$2/evidence.json"; }
 # attribution NAME PROGRAM
 attribution()
 {
@@ -324,6 +330,10 @@ if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
 	t_is 'not root: of seccomp it sees nothing' "$(grep mode "$T/theirs.out")" 'mode: 0'
 	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -q -o "$T/theirs/exact" --exact --expect 6 -- \
 		"$own" query 200) >"$T/theirs.exact" 2>&1
+	"$own" probe 200 >"$T/plain.out"
+	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -q -o "$T/theirs/probe" --expect 6 -- "$own" \
+		probe 200) >"$T/theirs.probe" 2>&1
+	t_ok 'not root: who asks for flags of seccomp is answered as alone' diff "$T/plain.out" "$T/theirs.probe"
 	t_is 'not root, exact: no_new_privs is not set' "$(grep privs "$T/theirs.exact")" 'no_new_privs: 0'
 	t_ok 'not root, exact: nor said' jq -e '.runs[0].limitations["no-new-privs"] == null' \
 		"$T/theirs/exact/evidence.json"
@@ -332,22 +342,29 @@ else
 fi
 # ---- how they report ----
 
-# notifications ENGINE: how many of the calls of a process that has a filter came without a stop
+# notifications ENGINE [COMMAND…]: how many of the calls of a process that has a filter came without a stop
 notifications()
 {
 	local -a options
 
+	[ $# -gt 1 ] || set -- "$1" "$storm" timer 3000
 	mapfile -t options < <(engine_options "$1" "$T/learned/evidence.json")
-	within told "$WHITTLE" record -v --expect 7 -o "$T/$1" --replace "${options[@]}" -- "$storm" timer 3000
+	within told "$WHITTLE" record -v --expect "$expect" -o "$T/$1" --replace "${options[@]}" -- "${@:2}"
 	sed -n 's/.*engine: ptrace.* stops, \([0-9]*\) notifications$/\1/p' "$T/told.err"
 }
 
+expect=7
 # A listener that waits for no signal is Linux 5.19; what a signal interrupts can be mended on x86_64.
 if [ "$(uname -m)" != x86_64 ] || ! printf '5.19\n%s\n' "$(uname -r)" | sort -C -V; then
 	t_skip 'looks at names are notified' "$(uname -sr), $(uname -m)"
 else
 	t_like 'learned: looks at names are notified' "$(notifications learned)" '^[1-9]'
 	t_like 'known: so they are' "$(notifications known)" '^[1-9]'
+	expect=6
+	record exact1 exact "$own" probe 200
+	t_ok 'known: so they are behind a question of libseccomp, which asks for a listener without a program' \
+		test "$(notifications known "$own" probe 200)" -ge 400 # opens: 200 before it, 200 behind
+	expect=7
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0
 t_end

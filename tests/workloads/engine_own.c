@@ -3,8 +3,8 @@
  *
  *	engine_own KIND CALLS
  *
- * KIND: query, errno, trap, trace (to nobody: ENOSYS), tsync, listener, strict, stacked. CALLS
- *known calls are made before the filter, and as many behind it.
+ * KIND: query, probe (as libseccomp asks for flags), errno, trap, trace (to nobody: ENOSYS), tsync,
+ * listener, strict, stacked. CALLS known calls are made before the filter, and as many behind it.
  */
 #include <err.h>
 #include <errno.h>
@@ -81,6 +81,14 @@ static void kind_query(void)
 {
 	say("mode", prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
 	say("no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+}
+
+static void kind_probe(void)
+{
+	say("listener", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				SECCOMP_FILTER_FLAG_NEW_LISTENER, NULL));
+	say("filter", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL));
+	say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0));
 }
 
 static void kind_errno(void)
@@ -208,7 +216,7 @@ static const struct {
 } kinds[] = {
 	{ "query", kind_query },       { "errno", kind_errno },     { "trap", kind_trap },
 	{ "trace", kind_trace },       { "tsync", kind_tsync },     { "strict", kind_strict },
-	{ "listener", kind_listener }, { "stacked", kind_stacked },
+	{ "listener", kind_listener }, { "stacked", kind_stacked }, { "probe", kind_probe },
 };
 
 int main(int argc, char **argv)
@@ -220,7 +228,7 @@ int main(int argc, char **argv)
 		execvp(argv[3], argv + 3);
 		err(2, "%s", argv[3]);
 	}
-	if (argc > 1 && strcmp(argv[1], "query") != 0)
+	if (argc > 1 && strcmp(argv[1], "query") != 0 && strcmp(argv[1], "probe") != 0)
 		say("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (argc > 1 && strcmp(argv[1], kinds[i].name) == 0) {
