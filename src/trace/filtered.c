@@ -51,6 +51,7 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 	child->notifies |= creator ? creator->notifies : trace->notified != NULL;
 	if (!creator)
 		return;
+	child->quiet = creator->quiet;
 	if (exact) {
 		child->filtered |= creator->filtered || (thread && creator->joining);
 		/* It was watched before it was filtered: trace_watch(). */
@@ -145,6 +146,8 @@ static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
 
 	if (built < 0)
 		return INJECT_FAILED;
+	if (pass)
+		notified_exempt(trace, tracee, calls, count);
 	enum inject_outcome outcome = inject(trace, tracee, &plan);
 	filter_release(&plan.program);
 	return outcome;

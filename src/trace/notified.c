@@ -245,6 +245,27 @@ void notified_take(struct trace *trace, struct tracee *tracee, int number)
 	forget_reserve(notified);
 }
 
+/* The number of the call among notified_calls, or -1. */
+static int index_of(const struct notified *notified, int64_t nr)
+{
+	for (size_t i = 0; i < notified_call_count; i++)
+		if (nr >= 0 && notified->numbers[i] == nr)
+			return (int)i;
+	return -1;
+}
+
+void notified_exempt(const struct trace *trace, struct tracee *tracee,
+		     const struct free_call *calls, size_t count)
+{
+	tracee->quiet = 0;
+	for (size_t i = 0; i < count; i++) {
+		int index = index_of(trace->notified, (int64_t)calls[i].nr);
+
+		if (index >= 0)
+			tracee->quiet |= UINT32_C(1) << index;
+	}
+}
+
 /* ---- what comes by it ---- */
 
 bool notified_waits(const struct trace *trace)
@@ -252,12 +273,11 @@ bool notified_waits(const struct trace *trace)
 	return trace->notified && trace->notified->count;
 }
 
-static bool is_notified(const struct notified *notified, int64_t nr)
+static bool is_notified(const struct trace *trace, const struct tracee *tracee, int64_t nr)
 {
-	for (size_t i = 0; i < notified_call_count; i++)
-		if (nr >= 0 && notified->numbers[i] == nr)
-			return true;
-	return false;
+	int index = tracee->notifies ? index_of(trace->notified, nr) : -1;
+
+	return index >= 0 && !(tracee->quiet & UINT32_C(1) << index);
 }
 
 static void send_answer(const struct notified *notified, int error, uint32_t flags)
@@ -383,8 +403,7 @@ void notified_pass(struct trace *trace, struct tracee *tracee)
 {
 	const struct event *call = &tracee->call;
 
-	if (!tracee->notifies || call->abi != abi_of_machine(NULL) ||
-	    !is_notified(trace->notified, (int64_t)call->nr))
+	if (call->abi != abi_of_machine(NULL) || !is_notified(trace, tracee, (int64_t)call->nr))
 		return;
 	tracee->passed = registers_set_last_argument(tracee->tid, trace->notified->pass,
 						     &tracee->last_argument) == 0;
@@ -405,7 +424,7 @@ void notified_interrupted(struct trace *trace, const struct tracee *tracee)
 
 	if (!tracee->notifies || tracee->restarts || registers_get(tracee->tid, &regs) < 0 ||
 	    registers_result(&regs) != -RESTART_SYS ||
-	    !is_notified(trace->notified, registers_call(&regs)))
+	    !is_notified(trace, tracee, registers_call(&regs)))
 		return;
 	registers_set_result(tracee->tid, -RESTART_NO_INTR);
 }

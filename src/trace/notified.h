@@ -41,6 +41,10 @@ bool notified_can(struct trace *trace, const struct tracee *tracee, uint64_t *re
  */
 void notified_take(struct trace *trace, struct tracee *tracee, int number);
 
+/* These calls are free in that filter of tracee's: it never notifies them. */
+void notified_exempt(const struct trace *trace, struct tracee *tracee,
+		     const struct free_call *calls, size_t count);
+
 /* ---- what comes by it ---- */
 
 /* Is there a listener to wait for? */
@@ -66,7 +70,8 @@ void notified_passed(struct tracee *tracee);
 
 /*
  * tracee is about to take a signal. If that interrupted it while it waited for whittle the call is
- * made again, whatever the handler's SA_RESTART says: it was not in it yet.
+ * made again, whatever the handler's SA_RESTART says: it was not in it yet. What its filter never
+ * notifies it was in.
  */
 void notified_interrupted(struct trace *trace, const struct tracee *tracee);
 

@@ -542,8 +542,13 @@ static int run_to_exec(struct trace *trace, const struct launch *launch,
 			continue;
 		if (event.kind == EVENT_EXIT)
 			return launch_failure(launch, plan, err);
-		if (gave_listener(&event))
-			notified_take(trace, trace_find(trace, pid), (int)event.result);
+		if (gave_listener(&event)) {
+			struct tracee *tracee = trace_find(trace, pid);
+
+			notified_take(trace, tracee, (int)event.result);
+			notified_exempt(trace, tracee, trace->options->known,
+					trace->options->known_count);
+		}
 		if (event.kind != EVENT_EXEC)
 			continue;
 		trace_queue(trace, &trace_find(trace, pid)->call);

@@ -154,4 +154,16 @@ t_ok 'seen once is enough for the reason' not grep -q carried grown/policy.json
 record -q -o grown --append -- sh -c 'umask 077'
 t_is 'once in a while it is looked at again' \
 	"$(calls_of grown umask | grep -oE '[0-9]+' | wc -l)" 2
+
+# ---- what a signal interrupts ----
+
+# Where paths are not learned an open is let run: what it waits for is not whittle.
+mkfifo fifo
+opens=("$WORKLOADS/interrupted_open" fifo 5)
+record -q -o fifo-exact --exact -- "${opens[@]}" >plain.out
+t_is 'the open of a FIFO is interrupted' "$(cat plain.out)" '5 of 5 interrupted'
+t_is 'and under a filter that lets opens run, known before' "$(timeout -s KILL 60 "$WHITTLE" record -q \
+	--facets seccomp --known fifo-exact -o fifo-known -- "${opens[@]}")" '5 of 5 interrupted'
+t_is 'and learned' "$(timeout -s KILL 60 "$WHITTLE" record -q --facets seccomp -o fifo-learned -- \
+	"${opens[@]}")" '5 of 5 interrupted'
 t_end
