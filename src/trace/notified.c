@@ -132,7 +132,10 @@ static int keep(void *context)
 	_exit(0);
 }
 
-/* The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. */
+/*
+ * The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. It runs on
+ * memory that is freed: so there is no keeper without the descriptor that ends it.
+ */
 static bool start_keeper(struct notified *notified)
 {
 	sigset_t all, old;
@@ -143,11 +146,12 @@ static bool start_keeper(struct notified *notified)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid_t pid = clone(keep, notified->stack + sizeof(notified->stack),
-			  CLONE_FILES | CLONE_VM | SIGCHLD, notified);
+			  CLONE_FILES | CLONE_VM | CLONE_PIDFD | SIGCHLD, notified,
+			  &notified->keeper);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (pid > 0)
-		notified->keeper = pidfd_open(pid, 0);
-	return notified->keeper >= 0;
+	if (pid < 0) /* copy_process() may have written a number that it took back */
+		notified->keeper = -1;
+	return pid > 0;
 }
 
 /* The loop of the engine may have waited for it: the pidfd knows, a number would be another's. */
