@@ -291,10 +291,11 @@ bool trace_busy(const struct trace *trace)
 	return false;
 }
 
+/* A container's process may be known by a thread alone, the one that executes: attach.c. */
 static void signal_all(struct trace *trace, int signal)
 {
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		if (tracee->tid == tracee->tgid)
+		if (tracee->tid == tracee->tgid || !trace_find(trace, tracee->tgid))
 			kill(tracee->tgid, signal);
 }
 
