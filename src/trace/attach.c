@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -120,11 +121,42 @@ static void queue_process(struct trace *trace, pid_t tgid, pid_t tid)
 		trace_queue(trace, &thread);
 }
 
-/* The first one must not run on unseen; any other is a loss. */
-static void refuse(struct attach *attach, pid_t tid, int number)
+/*
+ * Does the caller still wait? If not it may have been killed, and its id be another's by now: what
+ * was found under that id before counts only if it does (seccomp_unotify(2)).
+ */
+static bool waits(const struct attach *attach)
 {
-	if (!attach->met && tid > 0)
-		kill(tid, SIGKILL);
+	return notification_is_valid(&attach->notification, attach->listener);
+}
+
+static void kill_caller(const struct attach *attach)
+{
+	pid_t tgid = proc_tgid((pid_t)attach->notification.request->pid);
+	AUTO_CLOSE int pidfd = tgid > 0 ? pidfd_open(tgid, 0) : -1;
+
+	if (pidfd >= 0 && waits(attach))
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+}
+
+/* A thread that was seized, and is not the one that was meant. */
+static void let_go(pid_t tid)
+{
+	int status;
+	pid_t got;
+
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	while ((got = waitpid(tid, &status, __WALL)) < 0 && errno == EINTR)
+		continue;
+	if (got == tid && WIFSTOPPED(status)) /* a signal that came first is still its own */
+		ptrace(PTRACE_DETACH, tid, 0, status >> 16 ? 0 : WSTOPSIG(status));
+}
+
+/* The first one must not run on unseen; any other is a loss. */
+static void refuse(struct attach *attach, int number)
+{
+	if (!attach->met)
+		kill_caller(attach);
 	notification_continue(&attach->notification, attach->listener);
 	if (attach->met)
 		return;
@@ -145,8 +177,14 @@ static void meet(struct trace *trace, pid_t tid)
 
 	if (attach->met)
 		trace_queue(trace, &loss);
+	if (!waits(attach))
+		return;
 	if (tgid <= 0 || ptrace_seize_thread(tid) < 0) {
-		refuse(attach, tid, tgid > 0 ? errno : 0);
+		refuse(attach, tgid > 0 ? errno : 0);
+		return;
+	}
+	if (!waits(attach)) {
+		let_go(tid);
 		return;
 	}
 	trace_add(trace, tid, tgid);
@@ -174,8 +212,7 @@ static void take(struct trace *trace)
 	pid_t tid = (pid_t)attach->notification.request->pid;
 	struct tracee *tracee = trace_find(trace, tid);
 	if (trace->killed) {
-		if (tid > 0)
-			kill(tid, SIGKILL);
+		kill_caller(attach);
 	} else if (!tracee) {
 		meet(trace, tid);
 	} else if (tracee->in_call) {
