@@ -25,7 +25,6 @@ struct tracee {
 	bool passed;   /* the call that it is in was made not to notify */
 	bool halting;  /* it has to stop before listeners are closed */
 	uint64_t last_argument; /* of the call that passed: to be put back */
-	pid_t creator;          /* of what was vforked */
 	/* See own.c. */
 	bool own_filters;      /* it has seccomp filters of its own */
 	bool strict;           /* it asked for seccomp's strict mode, under whittle's filter */

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <trace/filter.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
@@ -435,32 +436,26 @@ void notified_interrupted(struct trace *trace, const struct tracee *tracee)
 
 /* ---- the end of it ---- */
 
-/* It makes no call before it has stopped: its creator waits for it, in a vfork(2). */
-static bool waits_for_child(const struct trace *trace, const struct tracee *tracee)
-{
-	for (const struct tracee *child = trace->tracees; child; child = child->hh.next)
-		if (child->vforked && child->creator == tracee->tid)
-			return true;
-	return false;
-}
-
-/* Who has stopped is held until its report is handled. */
-static size_t count_running(const struct trace *trace)
-{
-	size_t running = 0;
-
-	for (const struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		running += tracee->halting && !waits_for_child(trace, tracee);
-	return running;
-}
-
-/* A leader may be so while its threads live on. */
-static bool is_zombie(pid_t tid)
+/*
+ * May it make another call before it stops? Not what sleeps uninterruptibly, maybe for what another
+ * that has stopped is to do: its child in a vfork(2), or the server of its file system. It stops on
+ * its way back. Nor a zombie, which a leader is while its threads live on, and becomes at any time.
+ */
+static bool may_call(pid_t tid)
 {
 	AUTO_FREE char *status = proc_status(tid);
 	const char *state = status ? proc_field(status, "State") : NULL;
 
-	return !state || *state == 'Z' || *state == 'X';
+	return state && !strchr("DXZ", *state);
+}
+
+/* Who has stopped is held until its report is handled. */
+static bool any_runs(const struct trace *trace)
+{
+	for (const struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
+		if (tracee->halting && may_call(tracee->tid))
+			return true;
+	return false;
 }
 
 /* The thread of that report runs no more; nor do the others if it executes an image. */
@@ -480,29 +475,41 @@ static void note_halt(struct trace *trace, const struct wait_report *report)
 static void halt(struct trace *trace, const struct tracee *caller)
 {
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		tracee->halting = tracee != caller && tracee->notifies && !is_zombie(tracee->tid) &&
+		tracee->halting = tracee != caller && tracee->notifies &&
 				  ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) == 0;
 	for (size_t i = trace->report_head; i < trace->report_count; i++)
 		note_halt(trace, &trace->reports[i]);
 }
 
+/* All that has stopped by now. */
+static void collect_halts(struct trace *trace)
+{
+	struct wait_report report;
+
+	while ((report.tid = waitpid(-1, &report.status, __WALL | WNOHANG)) > 0) {
+		note_halt(trace, &report);
+		trace_report(trace, report.tid, report.status);
+	}
+}
+
 void notified_give_up(struct trace *trace, const struct tracee *caller)
 {
+	static const struct timespec moment = { .tv_nsec = 1000000 };
 	struct notified *notified = trace->notified;
-	struct wait_report report;
 
 	if (!notified || trace->deaf)
 		return;
 	trace->deaf = true;
 	halt(trace, caller);
-	while (count_running(trace)) {
-		report.tid = waitpid(-1, &report.status, __WALL);
-		if (report.tid < 0 && errno != EINTR)
-			break;
-		if (report.tid < 0)
-			continue;
-		note_halt(trace, &report);
-		trace_report(trace, report.tid, report.status);
+	/*
+	 * Some just wait uninterruptibly for the lock of a listener, and are about to notify: who
+	 * has it runs, or did at the look before.
+	 */
+	for (int looks = 0; looks < 2; looks++) {
+		collect_halts(trace);
+		if (any_runs(trace))
+			looks = -1;
+		nanosleep(&moment, NULL);
 	}
 	while (notified->count)
 		drop_listener(notified, 0);

@@ -255,7 +255,6 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 		announced = announce(trace, tracee->tid, tracee->tgid, pid, true, ret_event);
 	child = trace_find(trace, pid);
 	child->vforked = vfork;
-	child->creator = tracee->tid;
 	return announced;
 }
 
