@@ -229,6 +229,9 @@ int attach_take(struct trace *trace, int status, struct event *ret_event)
 	if (!WIFSTOPPED(status)) {
 		attach->door = 0;
 		trace->current = 0;
+		/* It ends by itself when there is no more to wait for: not if it was killed. */
+		if (WIFSIGNALED(status) && !trace->killed && open_door(attach, &attach->err) < 0)
+			attach->refused = true;
 		return 0;
 	}
 	trace->current = attach->door;

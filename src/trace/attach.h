@@ -16,7 +16,7 @@ struct attach {
 	pid_t door;   /* a tracee of whittle's own that stops when there is a notification */
 	bool met;     /* the first process has been */
 	pid_t held;   /* a thread whose notification waits for its answer, or 0 */
-	bool refused; /* err says why the first process cannot be traced */
+	bool refused; /* err says why the first process, or any more, cannot be traced */
 	struct error err;
 };
 
