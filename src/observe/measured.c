@@ -248,7 +248,9 @@ void privilege_asked(struct observer *observer, const struct event *event)
 
 	if (!(observer->flags & OBSERVE_CAPS) || !observer->started || event->foreign)
 		return;
-	if (thread && (!thread_creds(thread) || thread->creds.foreign_userns))
+	/* Unknown they may be of a process that is gone: the event says what is foreign. */
+	const struct creds *creds = thread ? thread_creds(thread) : NULL;
+	if (creds && creds->foreign_userns)
 		return;
 	if (!event->joined)
 		tell_question(observer, thread, event);
