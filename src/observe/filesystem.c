@@ -28,15 +28,23 @@ static bool is_listed(const char *type)
 }
 
 /* A line of proc_pid_mountinfo(5): "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 source ..." */
-static bool line_says(const char *line, dev_t device)
+static bool is_of(const char *line, dev_t device)
+{
+	unsigned int numbers[2];
+
+	return sscanf(line, "%*u %*u %u:%u", &numbers[0], &numbers[1]) == 2 &&
+	       makedev(numbers[0], numbers[1]) == device;
+}
+
+/* Names in it hold no blank: it is escaped. Each option but the first (rw, ro) follows a comma. */
+static bool line_is_plain(const char *line)
 {
 	const char *end = strstr(line, " - ");
-	unsigned int numbers[2];
-	char type[32];
+	char type[32], options[256];
 
-	return end && sscanf(line, "%*u %*u %u:%u", &numbers[0], &numbers[1]) == 2 &&
-	       makedev(numbers[0], numbers[1]) == device && sscanf(end + 3, "%31s", type) == 1 &&
-	       is_listed(type);
+	return end && sscanf(end + 3, "%31s", type) == 1 && is_listed(type) &&
+	       sscanf(line, "%*s %*s %*s %*s %*s %255s", options) == 1 &&
+	       !strstr(options, ",nosymfollow");
 }
 
 /* No look at the file system itself, whose server might not answer. */
@@ -45,13 +53,16 @@ static bool look(dev_t device)
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	AUTO_FREE char *line = NULL;
 	size_t room = 0;
-	bool found = false;
+	bool found = false, all_plain = true;
 
-	while (file && !found && getline(&line, &room, file) > 0)
-		found = line_says(line, device);
+	while (file && all_plain && getline(&line, &room, file) > 0)
+		if (is_of(line, device)) {
+			found = true;
+			all_plain = line_is_plain(line);
+		}
 	if (file)
 		fclose(file);
-	return found;
+	return found && all_plain;
 }
 
 bool filesystem_is_plain(struct observer *observer, dev_t device)

@@ -22,27 +22,35 @@ static bool is_plain_open(const struct thread *thread)
 	       !(thread->value & ~(uint64_t)TO_READ);
 }
 
-/* AppArmor's name of none is "unconfined"; without such a module there is nothing to read. */
-static bool is_confined(pid_t tid)
+bool foretold_label_confines(const char *label, size_t length)
+{
+	static const char none[] = "unconfined";
+	size_t size = sizeof(none) - 1;
+
+	return length && (length < size || memcmp(label, none, size) != 0 ||
+			  (length > size && label[size] != '\n'));
+}
+
+/* A thread may confine itself: aa_change_profile(2). Without a module there is nothing to read. */
+static bool is_confined(struct thread *thread)
 {
 	char name[48], label[16];
 
-	snprintf(name, sizeof(name), "/proc/%d/attr/current", tid);
+	if (thread->process->unconfinable)
+		return false;
+	snprintf(name, sizeof(name), "/proc/%d/attr/current", thread->tid);
 	AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno != ENOENT;
-	ssize_t length = read(fd, label, sizeof(label));
-	if (length < 0)
-		return errno != EINVAL;
-	return length && strncmp(label, "unconfined", 10) != 0;
+	ssize_t length = fd < 0 ? -1 : read(fd, label, sizeof(label));
+	if (length >= 0)
+		return foretold_label_confines(label, (size_t)length);
+	thread->process->unconfinable = errno == (fd < 0 ? ENOENT : EINVAL);
+	return !thread->process->unconfinable;
 }
 
 /* A rule of landlock(7) refuses opens, and nothing tells of it: whoever may use it tells. */
-static bool may_be_refused(const struct observer *observer, struct process *process)
+static bool may_be_refused(const struct observer *observer, struct thread *thread)
 {
-	if (!process->confinement)
-		process->confinement = is_confined(process->tgid) ? 'y' : 'n';
-	return process->confinement == 'y' || observer->landlocked;
+	return observer->landlocked || is_confined(thread);
 }
 
 /*
@@ -89,6 +97,22 @@ static bool will_miss(struct observer *observer, struct thread *thread, const st
 	       privilege_may_search(observer, thread);
 }
 
+/*
+ * Links that the kernel may refuse to follow, root's too: of others in a directory that all may
+ * write to (fs.protected_symlinks, may_follow_link() in fs/namei.c), and of a mount with
+ * nosymfollow (filesystem_is_plain()).
+ */
+static bool may_refuse_links(struct observer *observer, const struct path *path)
+{
+	const mode_t shared = S_ISVTX | S_IWOTH;
+
+	for (size_t i = 0; path->by_link && i < path->searched_count; i++)
+		if ((path->searched[i].mode & shared) == shared ||
+		    !filesystem_is_plain(observer, path->searched[i].device))
+			return true;
+	return false;
+}
+
 bool foretold(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)
 {
 	const struct path *path = &thread->paths[0];
@@ -101,7 +125,7 @@ bool foretold(struct observer *observer, struct thread *thread, struct outcome *
 	const struct creds *creds = thread_creds(thread);
 	if (thread->operands[0].walk < 0 || !path->name || path->process || path->linked ||
 	    !creds || creds->foreign_userns || thread->need_count ||
-	    may_be_refused(observer, thread->process))
+	    may_refuse_links(observer, path) || may_be_refused(observer, thread))
 		return false;
 	*ret_outcome = (struct outcome){ .ok = true, .checked = true, .assumed = true };
 	if (!path->error)
@@ -163,11 +187,16 @@ void foretold_settle(struct observer *observer, struct thread *thread)
 
 	if (!thread->missing.length)
 		return;
+	if (observer->serves_files) { /* meanwhile: a look might wait for the stopped thread */
+		buf_truncate(&thread->missing, 0);
+		emit_loss(observer, "served-files");
+		return;
+	}
 	if (place_look(AT_FDCWD, buf_text(&thread->missing),
 		       thread->missing_follows ? 0 : AT_SYMLINK_NOFOLLOW, &found) == 0 &&
 	    path_walk(getpid(), thread->process->tgid, AT_FDCWD, buf_text(&thread->missing),
 		      thread->missing.length, flags | PATH_OWN_ROOT, &path) == 0 &&
-	    !path.error)
+	    !path.error && !path.process && !path.linked) /* by /dev/fd: whittle's own */
 		grant(observer, thread, &path);
 	buf_truncate(&thread->missing, 0);
 }

@@ -21,9 +21,18 @@ bool foretold(struct observer *observer, struct thread *thread, struct outcome *
 bool foretold_missing(struct thread *thread);
 void foretold_settle(struct observer *observer, struct thread *thread);
 
+/*
+ * Does a label of /proc/TID/attr/current tell of a confined thread? AppArmor's for none is
+ * "unconfined" alone, which SELinux's may begin with.
+ */
+bool foretold_label_confines(const char *label, size_t length);
+
 /* ---- filesystem.c ---- */
 
-/* Is it a file system of the kernel's own, which lets read whom the mode bits and ACLs let? */
+/*
+ * Is it a file system of the kernel's own, which lets read whom the mode bits and ACLs let, and
+ * follows symlinks wherever it is mounted?
+ */
 bool filesystem_is_plain(struct observer *observer, dev_t device);
 void filesystems_forget(struct observer *observer); /* frees what was kept */
 

@@ -442,7 +442,7 @@ static void renew_process(struct process *process, const struct event *event)
 	value_set_release(&process->accepts);
 	looked_forget(process);
 	process->credentials_vary = false;
-	process->confinement = 0;
+	process->unconfinable = false;
 }
 
 static void on_exec(struct observer *observer, const struct event *event)

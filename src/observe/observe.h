@@ -238,7 +238,7 @@ struct process {
 	struct way *ways;         /* directories that can be searched */
 	uint64_t ways_since;      /* observer->changes when they were learned */
 	bool credentials_vary;    /* between its threads, maybe */
-	char confinement;         /* by a security module: 'y' or 'n', 0: not looked at yet */
+	bool unconfinable;        /* there is no security module that could refuse it files */
 	struct value_set accepts; /* descriptors that it accepted connections from */
 	UT_hash_handle hh;
 };

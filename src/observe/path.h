@@ -48,6 +48,7 @@ struct path {
 	ino_t inode;
 	dev_t special; /* of a device node: what it stands for */
 	pid_t process; /* the number in a name below /proc/, as that mount shows it, or 0 */
+	bool by_link;  /* a symlink was followed on the way */
 	pid_t linked;  /* of the process whose magic link (exe, fd/N, ns/...) was followed, or 0 */
 	struct path_node parent;    /* the directory of the last component */
 	struct path_node *searched; /* every directory searched, also by way of symlinks; owned */

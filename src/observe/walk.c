@@ -194,6 +194,7 @@ static int follow_link(struct walk *walk, const struct place *link, const struct
 		errno = ELOOP;
 		return -1;
 	}
+	walk->path->by_link = true;
 	if (place_in_proc(link)) {
 		bool magic = false;
 
@@ -449,6 +450,7 @@ static int trail_follow(struct walk *walk, struct trail *trail, size_t keep,
 		errno = ELOOP;
 		return -1;
 	}
+	walk->path->by_link = true;
 	ssize_t length = trail_target(trail, link, target);
 	if (length < 0)
 		return BY_STEPS;

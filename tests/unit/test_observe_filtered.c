@@ -68,6 +68,11 @@ static void scenario_opens(void)
 	must(close(open("file-fifo", O_RDONLY | O_NONBLOCK)));
 	must(close(open("file-read", O_RDWR)));
 	must(close(open("file-made", O_RDONLY | O_CREAT, 0600)));
+	must(close(open("file-link", O_RDONLY)));
+	/* fs.protected_symlinks may refuse it */
+	int fd = open("file-shared/link", O_RDONLY);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* How the facts are got: as they are; as an engine with filters, or without results, has them. */
@@ -264,6 +269,24 @@ static void make(const char *name, mode_t type)
 	assert_int_equal(mknod(path, type | 0644, 0), 0);
 }
 
+/* Links of somebody else where all may write: may_follow_link() in fs/namei.c. */
+static void make_links(void)
+{
+	static const char *const links[][2] = { { "file-target", "file-link" },
+						{ "../file-behind", "file-shared/link" } };
+	AUTO_FREE char *shared = xasprintf("%s/file-shared", top);
+
+	assert_int_equal(mkdir(shared, 0755), 0);
+	assert_int_equal(chmod(shared, 01777), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", top, links[i][1]);
+
+		assert_int_equal(symlink(links[i][0], path), 0);
+		if (geteuid() == 0)
+			assert_int_equal(lchown(path, 65534, 65534), 0);
+	}
+}
+
 /* Records "opens"; names the files, sorted by the calls, whose results were not asked for. */
 static void record_opens(struct run *run, unsigned int flags, struct buf *ret_foretold)
 {
@@ -275,7 +298,10 @@ static void record_opens(struct run *run, unsigned int flags, struct buf *ret_fo
 
 	clean_up();
 	make("file-read", S_IFREG);
+	make("file-target", S_IFREG);
+	make("file-behind", S_IFREG);
 	make("file-fifo", S_IFIFO);
+	make_links();
 	run->evidence = evidence_new();
 	evidence_begin_run(run->evidence, "test");
 	struct fact_sink to = { run->evidence, add_fact, add_loss, add_limitation };
@@ -331,7 +357,7 @@ static void foretells_opens(void **state)
 	if (is_confined())
 		skip();
 	record_opens(&run, DEFAULT, &foretold);
-	assert_string_equal(buf_text(&foretold), " file-read file-race file-none");
+	assert_string_equal(buf_text(&foretold), " file-read file-race file-none file-link");
 	assert_true(count_reads(&run, "file-read") > 0);
 	assert_true(count_reads(&run, "file-race") > 0); /* it was opened all the same */
 	assert_int_equal(count_reads(&run, "file-none"), 0);
