@@ -134,8 +134,8 @@ static int keep(void *context)
 }
 
 /*
- * The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. It runs on
- * memory that is freed: so there is no keeper without the descriptor that ends it.
+ * The keeper's descriptors are whittle's: that of whittle stays open as long as it waits. It runs
+ * on memory that is freed: so there is no keeper without the descriptor that ends it.
  */
 static bool start_keeper(struct notified *notified)
 {
@@ -146,9 +146,9 @@ static bool start_keeper(struct notified *notified)
 		return false;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid_t pid = clone(keep, notified->stack + sizeof(notified->stack),
-			  CLONE_FILES | CLONE_VM | CLONE_PIDFD | SIGCHLD, notified,
-			  &notified->keeper);
+	pid_t pid =
+		clone(keep, notified->stack + sizeof(notified->stack),
+		      CLONE_FILES | CLONE_VM | CLONE_PIDFD | SIGCHLD, notified, &notified->keeper);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0) /* copy_process() may have written a number that it took back */
 		notified->keeper = -1;

@@ -85,8 +85,8 @@ static void kind_query(void)
 
 static void kind_probe(void)
 {
-	say("listener", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-				SECCOMP_FILTER_FLAG_NEW_LISTENER, NULL));
+	say("listener",
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, NULL));
 	say("filter", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL));
 	say("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0));
 }
