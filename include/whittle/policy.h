@@ -192,6 +192,9 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 		  struct policy **ret_policy, struct error *err);
 void policy_free(struct policy *policy);
 
+/* The first setting of that name, or NULL. */
+const struct setting *policy_setting(const struct policy *policy, const char *name);
+
 /* Did every run learn these facets (enum facet)? Else an ERROR_REFUSED; what is who needs them. */
 int policy_require(const struct policy *policy, unsigned int facets, const char *what,
 		   struct error *err);

@@ -43,14 +43,6 @@ static uint64_t limit_of(uint64_t most, uint64_t least)
 	return limit;
 }
 
-static const struct setting *find_setting(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->setting_count; i++)
-		if (strcmp(policy->settings[i].name, name) == 0)
-			return &policy->settings[i];
-	return NULL;
-}
-
 static bool is_memory_file(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(memory_files); i++)
@@ -93,7 +85,7 @@ static void derive_memory(const struct evidence *evidence, const struct marks *m
 			: xstrdup("");
 	/* What is in a tmpfs takes of the limit, and processes do not show it. */
 	bool hidden = marks->of_processes &&
-		      (find_setting(policy, "tmpfs") || uses_memory_files(evidence));
+		      (policy_setting(policy, "tmpfs") || uses_memory_files(evidence));
 	bool decide = !marks->memory || marks->missing || hidden;
 	struct setting *setting = setting_add(policy, "memory", value,
 					      decide ? SETTING_DECIDE : SETTING_OBSERVED, "5.11");
@@ -176,10 +168,10 @@ static const char *root_reason(const struct policy *policy)
 	if (policy->capability_count)
 		return "root, and capabilities were needed: another user must be given them, or do "
 		       "without";
-	if (find_setting(policy, "volume"))
+	if (policy_setting(policy, "volume"))
 		return "root, without need of a capability: another user will do (65534:65534) "
 		       "that owns the volumes and may read the files";
-	const struct setting *root = find_setting(policy, "read-only");
+	const struct setting *root = policy_setting(policy, "read-only");
 
 	if (root && strcmp(root->value, "true") != 0)
 		return "root, without need of a capability, but it writes where only root may";

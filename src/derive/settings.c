@@ -7,6 +7,14 @@
 
 #include <string.h>
 
+const struct setting *policy_setting(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->setting_count; i++)
+		if (strcmp(policy->settings[i].name, name) == 0)
+			return &policy->settings[i];
+	return NULL;
+}
+
 struct setting *setting_add(struct policy *policy, const char *name, const char *value,
 			    enum setting_label label, const char *cis)
 {

@@ -52,8 +52,6 @@ void emit_warnings(const struct policy *policy, const char *prefix, struct buf *
 
 /* ---- run settings (settings.c) ---- */
 
-/* The first setting of that name, or NULL. */
-const struct setting *emit_setting(const struct policy *policy, const char *name);
 /* Is the setting there with this value, and nothing left to decide? */
 bool emit_has_setting(const struct policy *policy, const char *name, const char *value);
 /* The value of a setting that is to be set; NULL if there is none, or a person must decide. */

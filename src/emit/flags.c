@@ -39,7 +39,7 @@ static void add_limits(const struct policy *policy, const char *before, struct b
  */
 static bool leaves_out_tmpfs(const struct policy *policy)
 {
-	const struct setting *root = emit_setting(policy, "read-only");
+	const struct setting *root = policy_setting(policy, "read-only");
 
 	return root && strcmp(root->detail, "dev") != 0;
 }

@@ -4,24 +4,16 @@
 #include <ctype.h>
 #include <string.h>
 
-const struct setting *emit_setting(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->setting_count; i++)
-		if (strcmp(policy->settings[i].name, name) == 0)
-			return &policy->settings[i];
-	return NULL;
-}
-
 bool emit_has_setting(const struct policy *policy, const char *name, const char *value)
 {
-	const struct setting *setting = emit_setting(policy, name);
+	const struct setting *setting = policy_setting(policy, name);
 
 	return setting && setting->label != SETTING_DECIDE && strcmp(setting->value, value) == 0;
 }
 
 const char *emit_value(const struct policy *policy, const char *name)
 {
-	const struct setting *setting = emit_setting(policy, name);
+	const struct setting *setting = policy_setting(policy, name);
 
 	return setting && setting->label != SETTING_DECIDE ? setting->value : NULL;
 }
