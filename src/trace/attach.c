@@ -26,9 +26,9 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <trace/proc.h>
+#include <trace/registers.h>
 
 enum {
-	RESTARTNOINTR = 513, /* include/linux/errno.h */
 	LISTENER = 0,
 	GO = 1 /* descriptors of the door */
 };

@@ -19,14 +19,13 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <trace/filter.h>
+#include <trace/notification.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
 
 enum {
-	LISTENERS_MAX = 64,    /* poll(2) looks at each; what needs more is stopped */
-	REPORTS_EVERY = 16,    /* notifications: stops are not to wait behind them */
-	RESTART_SYS = 512,     /* ERESTARTSYS, include/linux/errno.h */
-	RESTART_NO_INTR = 513, /* ERESTARTNOINTR */
+	LISTENERS_MAX = 64, /* poll(2) looks at each; what needs more is stopped */
+	REPORTS_EVERY = 16, /* notifications: stops are not to wait behind them */
 	NO_DESCRIPTOR = 1 << 30,
 	KEEPER_STACK = 16384
 };
@@ -63,8 +62,8 @@ struct notified {
 	sigset_t while_waiting;
 	struct sigaction old_action;
 	/* The one of trace->notifier, which waits for its answer. */
+	struct notification notification;
 	int pending; /* its listener */
-	uint64_t id;
 };
 
 /* ---- is it possible? ---- */
@@ -75,18 +74,9 @@ unsigned int notified_flags(void)
 	       SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 }
 
-/*
- * The kernel looks at the flags first, then at the program. The structs have the size of the
- * headers' unless this is a kernel that neither knew.
- */
+/* The kernel looks at the flags first, then at the program. */
 static bool kernel_can(void)
 {
-	struct seccomp_notif_sizes sizes;
-
-	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0 ||
-	    sizes.seccomp_notif != sizeof(struct seccomp_notif) ||
-	    sizes.seccomp_notif_resp != sizeof(struct seccomp_notif_resp))
-		return false;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, notified_flags(), NULL) < 0 &&
 	       errno == EFAULT;
 }
@@ -173,6 +163,7 @@ static void end_keeper(struct notified *notified)
 static struct notified *prepare(void)
 {
 	struct notified *notified = xcalloc(1, sizeof(*notified));
+	struct error err;
 
 	notified->process = notified->reserve = -1;
 	notified->keeper = notified->whittle = -1;
@@ -180,6 +171,7 @@ static struct notified *prepare(void)
 		notified->numbers[i] =
 			abi_syscall_number(abi_of_machine(NULL), notified_calls[i].name);
 	notified->possible = registers_can_restart() && kernel_can() &&
+			     notification_init(&notified->notification, &err) == 0 &&
 			     getrandom(&notified->pass, sizeof(notified->pass), 0) ==
 				     (ssize_t)sizeof(notified->pass) &&
 			     start_keeper(notified);
@@ -285,16 +277,10 @@ static bool is_notified(const struct trace *trace, const struct tracee *tracee, 
 	return index >= 0 && !(tracee->quiet & UINT32_C(1) << index);
 }
 
-static void send_answer(const struct notified *notified, int error, uint32_t flags)
-{
-	struct seccomp_notif_resp response = { .id = notified->id, .error = error, .flags = flags };
-
-	/* ENOENT: it was killed meanwhile. */
-	ioctl(notified->pending, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
 void notified_answer(struct trace *trace)
 {
+	struct notified *notified = trace->notified;
+
 	if (!trace->notifier)
 		return;
 	struct tracee *tracee = trace_find(trace, trace->notifier);
@@ -304,16 +290,16 @@ void notified_answer(struct trace *trace)
 	 * stopped at its entry and its end. */
 	if (wanted && ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) == 0) {
 		tracee->recalled = true;
-		send_answer(trace->notified, -RESTART_NO_INTR, 0);
+		notification_refuse(&notified->notification, notified->pending, -RESTARTNOINTR);
 	} else {
-		send_answer(trace->notified, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+		notification_continue(&notified->notification, notified->pending);
 	}
 }
 
 /* The EVENT_ENTRY of a notification; false if a stop has told of the call. */
-static bool enter(struct trace *trace, const struct seccomp_notif *request, struct event *ret_event)
+static bool enter(struct trace *trace, struct event *ret_event)
 {
-	struct tracee *tracee = trace_find(trace, (pid_t)request->pid);
+	struct tracee *tracee = trace_find(trace, trace->notifier);
 
 	if (!tracee) {
 		*ret_event = (struct event){ .kind = EVENT_LOSS, .what = "unseen-process" };
@@ -324,20 +310,11 @@ static bool enter(struct trace *trace, const struct seccomp_notif *request, stru
 	tracee->restarts = false;
 	if (tracee->in_call && tracee->entered)
 		return false;
-	struct event *call = &tracee->call;
-	*call = (struct event){ .kind = EVENT_ENTRY,
-				.tid = tracee->tid,
-				.tgid = tracee->tgid,
-				.audit = request->data.arch,
-				.nr = (uint32_t)request->data.nr,
-				.ip = request->data.instruction_pointer,
-				.result_mode = RESULT_OPTIONAL };
-	call->abi = abi_of_call(call->audit, call->nr);
-	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
-		call->args[i] = request->data.args[i];
+	notification_entry(&trace->notified->notification, tracee->tgid, &tracee->call);
+	tracee->call.result_mode = RESULT_OPTIONAL;
 	tracee->in_call = true;
 	tracee->entered = false;
-	*ret_event = *call;
+	*ret_event = tracee->call;
 	return true;
 }
 
@@ -345,16 +322,14 @@ static bool enter(struct trace *trace, const struct seccomp_notif *request, stru
 static int receive(struct trace *trace, int listener, struct event *ret_event)
 {
 	struct notified *notified = trace->notified;
-	struct seccomp_notif request;
+	int got = notification_receive(&notified->notification, listener);
 
-	memset(&request, 0, sizeof(request));
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
-		return errno == ENOENT ? 0 : -1; /* a signal interrupted it meanwhile */
+	if (got <= 0)
+		return got; /* 0: a signal interrupted it meanwhile */
 	notified->pending = listener;
-	notified->id = request.id;
-	trace->notifier = (pid_t)request.pid;
+	trace->notifier = (pid_t)notified->notification.request->pid;
 	trace->notifications++;
-	if (enter(trace, &request, ret_event))
+	if (enter(trace, ret_event))
 		return 1;
 	notified_answer(trace);
 	return 0;
@@ -428,10 +403,10 @@ void notified_interrupted(struct trace *trace, const struct tracee *tracee)
 	struct user_regs_struct regs;
 
 	if (!tracee->notifies || tracee->restarts || registers_get(tracee->tid, &regs) < 0 ||
-	    registers_result(&regs) != -RESTART_SYS ||
+	    registers_result(&regs) != -RESTARTSYS ||
 	    !is_notified(trace, tracee, registers_call(&regs)))
 		return;
-	registers_set_result(tracee->tid, -RESTART_NO_INTR);
+	registers_set_result(tracee->tid, -RESTARTNOINTR);
 }
 
 /* ---- the end of it ---- */
@@ -533,6 +508,7 @@ void notified_free(struct trace *trace)
 	while (notified->count)
 		drop_listener(notified, 0);
 	forget_reserve(notified);
+	notification_release(&notified->notification);
 	free(notified);
 	trace->notified = NULL;
 }

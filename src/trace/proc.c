@@ -34,6 +34,14 @@ pid_t proc_tgid(pid_t tid)
 	return at ? (pid_t)strtol(at + sizeof(field) - 1, NULL, 10) : 0;
 }
 
+bool proc_has_thread(pid_t tgid, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
+	return access(path, F_OK) == 0;
+}
+
 uint64_t proc_started(pid_t tid)
 {
 	char text[STATUS_SIZE];

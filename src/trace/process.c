@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -144,14 +143,6 @@ void processes_take_deaths(struct trace *trace)
 	}
 }
 
-static bool is_thread_of(pid_t tgid, pid_t tid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
-	return access(path, F_OK) == 0;
-}
-
 /* Is the process gone that no pidfd watches? A zombie is, whose parent does not care. */
 static bool is_gone(const struct process *process)
 {
@@ -189,7 +180,7 @@ void processes_sweep(struct trace *trace, bool timed)
 	if (!is_time_to_sweep(trace, timed))
 		return;
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		if (tracee->tid != tracee->tgid && !is_thread_of(tracee->tgid, tracee->tid))
+		if (tracee->tid != tracee->tgid && !proc_has_thread(tracee->tgid, tracee->tid))
 			thread_end(notify, tracee->tid);
 	HASH_ITER (hh, notify->processes, process, next)
 		if (process->pidfd < 0 && is_gone(process))

@@ -5,13 +5,13 @@
 #include <trace/notified.h>
 #include <trace/outer.h>
 #include <trace/own.h>
+#include <trace/proc.h>
 #include <trace/registers.h>
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <linux/seccomp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -63,7 +63,7 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 	return 1;
 }
 
-enum { RESTART_SYS = 512, MAX_ERRNO = 4095 }; /* include/linux/errno.h, err.h */
+enum { MAX_ERRNO = 4095 }; /* include/linux/err.h */
 
 /* The oracle is started when the first call fails. */
 static enum refuser judge_failure(struct trace *trace, const struct event *call, int64_t result)
@@ -87,7 +87,7 @@ static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result
 	if (trace->started)
 		own_result(trace, tracee, &result);
 	tracee->in_call = false;
-	tracee->restarts = result == -RESTART_SYS;
+	tracee->restarts = result == -RESTARTSYS;
 	filtered_call_ended(tracee);
 	*ret_event = tracee->call;
 	ret_event->refusal = refusal;
@@ -166,19 +166,11 @@ void trace_skip_result(struct trace *trace)
 		tracee->in_call = false;
 }
 
-static bool is_thread_of(pid_t tgid, pid_t tid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
-	return access(path, F_OK) == 0;
-}
-
 /* exact: creator is the thread that made the child, not just one of its process. */
 static int announce(struct trace *trace, pid_t creator, pid_t creator_tgid, pid_t child, bool exact,
 		    struct event *ret_event)
 {
-	bool thread = creator_tgid > 0 && is_thread_of(creator_tgid, child);
+	bool thread = creator_tgid > 0 && proc_has_thread(creator_tgid, child);
 	struct tracee *tracee = trace_add(trace, child, thread ? creator_tgid : child);
 
 	filtered_inherit(trace, tracee, trace_find(trace, creator), thread, exact);

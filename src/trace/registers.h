@@ -11,6 +11,9 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
+/* Results that never reach a program: ERESTARTSYS and ERESTARTNOINTR of include/linux/errno.h. */
+enum { RESTARTSYS = 512, RESTARTNOINTR = 513 };
+
 /* All general registers; 0, or -1 with errno (ESRCH: it was killed). */
 int registers_get(pid_t tid, struct user_regs_struct *ret_regs);
 int registers_set(pid_t tid, const struct user_regs_struct *regs);
