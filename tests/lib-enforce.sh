@@ -145,6 +145,7 @@ launch_container()
 {
 	local runtime=$1
 
+	mkdir -p "$B/rootfs"
 	bundle "$2" "${@:3}" >"$B/config.json"
 	exec timeout -s KILL "$run_limit" "$runtime" --root "$S/state" run --bundle "$B" "$(container)"
 }
@@ -157,15 +158,14 @@ container() { echo "whittle-$program-${T##*.}"; }
 # bundle on|off COMMAND…: the config.json of a container, with the profile's files unchanged in it.
 bundle()
 {
-	local no_new_privileges=false sets
+	local no_new_privileges=false
 
 	if [ "$1" = on ]; then no_new_privileges=true; fi
-	sets=$("$WHITTLE" emit caps-oci "$P") || return
+	"$WHITTLE" emit caps-oci "$P" >"$B/sets.json" || return
 	shift
-	mkdir -p "$B/rootfs"
 	jq -n --argjson nnp "$no_new_privileges" --arg work "$W" --arg files "$F" \
 		--argjson uid "$(id -u "$account")" --argjson gid "$(id -g "$account")" \
-		--slurpfile seccomp "$P/seccomp.json" --argjson sets "$sets" \
+		--slurpfile seccomp "$P/seccomp.json" --slurpfile sets "$B/sets.json" \
 		--arg id "$(container)" --arg environment "$(printf '%s\n' "${environment[@]}")" \
 		--arg command "$(printf '%s\n' "$@")" '
 		{
@@ -196,7 +196,7 @@ bundle()
 				namespaces: (["pid", "mount", "ipc", "uts"] | map({ type: . })),
 				cgroupsPath: ("/" + $id), seccomp: $seccomp[0]
 			}
-		} * $sets'
+		} * $sets[0]'
 }
 
 # --- one run ---

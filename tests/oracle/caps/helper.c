@@ -483,8 +483,11 @@ static long clone_with_tid(char **args)
 	struct clone_args clone = { .exit_signal = SIGCHLD,
 				    .set_tid = (uintptr_t)&tid,
 				    .set_tid_size = 1 };
-	long child = syscall(SYS_clone3, &clone, sizeof(clone));
+	long child;
 
+	/* The machine may have a process of that number: the next one below then. */
+	while ((child = syscall(SYS_clone3, &clone, sizeof(clone))) < 0 && errno == EEXIST)
+		tid--;
 	if (child == 0)
 		_exit(0);
 	if (child > 0)
