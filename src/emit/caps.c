@@ -47,11 +47,14 @@ static json_t *sets_json(const struct capability_rule *rule, bool root)
 				"ambient");
 }
 
+/* It is to be merged into a config.json: enough to see why; policy.json has them all. */
+enum { CAUSES_MAX = 8 };
+
 static json_t *causes_json(const struct capability_rule *rule)
 {
 	json_t *causes = json_array();
 
-	for (size_t i = 0; i < rule->cause_count; i++) {
+	for (size_t i = 0; i < rule->cause_count && i < CAUSES_MAX; i++) {
 		const struct capability_cause *cause = &rule->causes[i];
 
 		json_array_append_new(causes, json_pack("{s:s, s:s, s:s, s:s}", "call", cause->call,
@@ -68,11 +71,15 @@ static json_t *reasons_json_of(const struct policy *policy)
 
 	for (size_t i = 0; i < policy->capability_count; i++) {
 		const struct capability_rule *rule = &policy->capabilities[i];
+		json_t *reason = json_pack("{s:s, s:o, s:o, s:o}", "known", rule->known,
+					   "sets_of_root", sets_json(rule, true), "sets_of_user",
+					   sets_json(rule, false), "causes", causes_json(rule));
 
-		json_object_set_new(reasons, rule->name,
-				    json_pack("{s:s, s:o, s:o, s:o}", "known", rule->known,
-					      "sets_of_root", sets_json(rule, true), "sets_of_user",
-					      sets_json(rule, false), "causes", causes_json(rule)));
+		if (rule->cause_count > CAUSES_MAX)
+			json_object_set_new(reason, "more",
+					    json_integer(
+						    (json_int_t)(rule->cause_count - CAUSES_MAX)));
+		json_object_set_new(reasons, rule->name, reason);
 	}
 	return reasons;
 }
