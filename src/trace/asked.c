@@ -34,15 +34,20 @@ struct ring {
 	struct perf_event_mmap_page *page;
 };
 
+struct watch {
+	int fd;
+	bool noisy; /* probe_filter() */
+};
+
 struct asked {
 	struct ring *rings;
 	size_t ring_count;
 	size_t size; /* of a ring's data */
 	struct probe probe;
-	bool narrow;   /* probe_filter() */
+	bool narrow;   /* asked_narrow() */
 	uint64_t home; /* the user namespace that the first question was about: whittle's own */
-	int *fds;      /* of all events */
-	size_t fd_count, fds_max;
+	struct watch *watches; /* all events */
+	size_t watch_count, watches_max;
 	struct kernel *kernel;    /* read when first needed */
 	struct asked_stack stack; /* of the last sample */
 	const struct abi *abi;
@@ -61,7 +66,7 @@ static int wake_signal(void)
 	return SIGRTMAX - 2;
 }
 
-static int open_event(const struct asked *asked, pid_t tid, int cpu)
+static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
@@ -77,8 +82,7 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu)
 	AUTO_CLOSE int fd =
 		(int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
-	if (fd < 0 ||
-	    ioctl(fd, PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, !asked->narrow)) < 0)
+	if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, noisy)) < 0)
 		return -1;
 	return STEAL_FD(fd);
 }
@@ -100,9 +104,9 @@ static int open_ring(const struct asked *asked, int fd, struct ring *ring)
 	return 0;
 }
 
-static void keep_fd(struct asked *asked, int fd)
+static void keep_fd(struct asked *asked, int fd, bool noisy)
 {
-	asked->fds[asked->fd_count++] = fd;
+	asked->watches[asked->watch_count++] = (struct watch){ fd, noisy };
 }
 
 /* Is the thread gone, and so are all that it made? perf_poll() in kernel/events/core.c */
@@ -120,20 +124,34 @@ static void close_ended(struct asked *asked)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < asked->fd_count; i++)
-		if (has_ended(asked, asked->fds[i]))
-			close(asked->fds[i]);
+	for (size_t i = 0; i < asked->watch_count; i++)
+		if (has_ended(asked, asked->watches[i].fd))
+			close(asked->watches[i].fd);
 		else
-			asked->fds[kept++] = asked->fds[i];
-	asked->fd_count = kept;
+			asked->watches[kept++] = asked->watches[i];
+	asked->watch_count = kept;
 }
 
-/* Is there room for an event on each CPU? Half of the descriptors are for whittle's other work. */
+/* Is there room for two events on each CPU? Half of the descriptors are for whittle's other work.
+ */
 static bool make_room(struct asked *asked)
 {
-	if (asked->fd_count + asked->ring_count > asked->fds_max)
+	if (asked->watch_count + 2 * asked->ring_count > asked->watches_max)
 		close_ended(asked);
-	return asked->fd_count + asked->ring_count <= asked->fds_max;
+	return asked->watch_count + 2 * asked->ring_count <= asked->watches_max;
+}
+
+static int watch_on(struct asked *asked, pid_t tid, int cpu, bool noisy)
+{
+	struct ring *ring = &asked->rings[cpu];
+	int fd = open_event(asked, tid, cpu, noisy);
+
+	if (fd < 0)
+		return -1;
+	keep_fd(asked, fd, noisy);
+	if (!ring->page && open_ring(asked, fd, ring) < 0)
+		return -1;
+	return ring->fd == fd ? 0 : ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd);
 }
 
 /* Watches one thread on every CPU; one that is gone by now needs it no more. */
@@ -143,18 +161,10 @@ static int watch_thread(struct asked *asked, pid_t tid)
 		errno = EMFILE;
 		return -1;
 	}
-	for (size_t cpu = 0; cpu < asked->ring_count; cpu++) {
-		struct ring *ring = &asked->rings[cpu];
-		int fd = open_event(asked, tid, (int)cpu);
-
-		if (fd < 0)
+	for (int cpu = 0; cpu < (int)asked->ring_count; cpu++)
+		if (watch_on(asked, tid, cpu, false) < 0 ||
+		    (!asked->narrow && watch_on(asked, tid, cpu, true) < 0))
 			return errno == ESRCH ? 0 : -1;
-		keep_fd(asked, fd);
-		if (!ring->page && open_ring(asked, fd, ring) < 0)
-			return -1;
-		if (ring->fd != fd && ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -240,8 +250,8 @@ struct asked *asked_open(bool any)
 		asked->size /= 2;
 	asked->ring_count = (size_t)cpus;
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
-	asked->fds_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
-	asked->fds = xcalloc(asked->fds_max, sizeof(*asked->fds));
+	asked->watches_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
+	asked->watches = xcalloc(asked->watches_max, sizeof(*asked->watches));
 	sigaction(wake_signal(), &action, &asked->old_action);
 	return asked;
 }
@@ -255,15 +265,15 @@ static void close_events(struct asked *asked)
 	int closed[2] = { -1, -1 };
 	char byte;
 
-	if (asked->fd_count && pipe2(closed, O_CLOEXEC) == 0 && fork() == 0) {
+	if (asked->watch_count && pipe2(closed, O_CLOEXEC) == 0 && fork() == 0) {
 		close_range(0, STDERR_FILENO, 0); /* nobody is to wait for their end */
 		close(closed[1]);
 		while (read(closed[0], &byte, 1) < 0 && errno == EINTR)
 			continue;
 		_exit(0);
 	}
-	for (size_t i = 0; i < asked->fd_count; i++)
-		close(asked->fds[i]);
+	for (size_t i = 0; i < asked->watch_count; i++)
+		close(asked->watches[i].fd);
 	auto_close(&closed[0]);
 	auto_close(&closed[1]);
 }
@@ -278,7 +288,7 @@ void asked_close(struct asked *asked)
 	close_events(asked);
 	probe_release(&asked->probe);
 	sigaction(wake_signal(), &asked->old_action, NULL);
-	free(asked->fds);
+	free(asked->watches);
 	free(asked->rings);
 	kernel_free(asked->kernel);
 	free(asked);
@@ -399,14 +409,18 @@ const char *asked_by(const struct asked_stack *stack)
 	return "";
 }
 
-/* The events of all that were watched before have the filter of the first of them. */
+/* An event keeps its first filter (ftrace_profile_set_filter() says EEXIST): the noisy ones end. */
 void asked_narrow(struct asked *asked)
 {
-	if (asked->narrow)
-		return;
+	size_t kept = 0;
+
 	asked->narrow = true;
-	for (size_t i = 0; i < asked->fd_count; i++)
-		ioctl(asked->fds[i], PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, false));
+	for (size_t i = 0; i < asked->watch_count; i++)
+		if (asked->watches[i].noisy)
+			close(asked->watches[i].fd);
+		else
+			asked->watches[kept++] = asked->watches[i];
+	asked->watch_count = kept;
 }
 
 static int read_record(struct asked *asked, struct ring *ring, struct event *ret_event)

@@ -139,13 +139,14 @@ void probe_release(struct probe *probe)
 }
 
 /*
- * Narrow: CAP_SYS_ADMIN (21) is asked for each piece of memory, CAP_SYS_RESOURCE (24) is no secret
+ * Noisy: CAP_SYS_ADMIN (21) is asked for each piece of memory, CAP_SYS_RESOURCE (24) is no secret
  * either; in their number they would push out the others. CAP_OPT_NOAUDIT is 2
  * (include/linux/security.h): for memory it is set, and is not where a file is looked for.
  */
-const char *probe_filter(const struct probe *probe, bool wide)
+const char *probe_filter(const struct probe *probe, bool noisy)
 {
 	if (probe->tells_result)
-		return wide ? "ret == 0" : "ret == 0 && cap != 21 && cap != 24";
-	return wide ? "cap != 21 || !(opts & 2)" : "cap != 21 && cap != 24";
+		return noisy ? "ret == 0 && (cap == 21 || cap == 24)"
+			     : "ret == 0 && cap != 21 && cap != 24";
+	return noisy ? "cap == 24 || (cap == 21 && !(opts & 2))" : "cap != 21 && cap != 24";
 }

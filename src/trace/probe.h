@@ -20,7 +20,7 @@ int probe_find(bool any, struct probe *ret_probe);
 /* Behind the last use of the event. */
 void probe_release(struct probe *probe);
 
-/* Filters of the event: all that matters, and only what calls that nobody looks at may ask for. */
-const char *probe_filter(const struct probe *probe, bool wide);
+/* Filters of the event: what calls that nobody looks at may ask for; or the rest that matters. */
+const char *probe_filter(const struct probe *probe, bool noisy);
 
 #endif
