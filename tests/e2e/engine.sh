@@ -367,4 +367,17 @@ else
 	expect=7
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0
+
+# names_read: how often the names of the kernel's functions are read, which takes longer than a small program
+names_read()
+{
+	strace -o "$T/opens" -e trace=openat "$WHITTLE" record -q -o "$T/names" --replace -- ls -l / >"$T/told.out" 2>&1
+	grep -c /proc/kallsyms "$T/opens"
+}
+
+if t_have strace; then
+	t_is "learned: no program's memory makes whittle look up names of the kernel" "$(names_read)" 0
+else
+	t_skip 'no look at names of the kernel' "$t_missing is not installed"
+fi
 t_end
