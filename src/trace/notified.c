@@ -20,6 +20,7 @@
 #include <time.h>
 #include <trace/filter.h>
 #include <trace/notification.h>
+#include <trace/proc.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
 
@@ -398,11 +399,17 @@ void notified_passed(struct tracee *tracee)
 	tracee->passed = false;
 }
 
-void notified_interrupted(struct trace *trace, const struct tracee *tracee)
+void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal)
 {
 	struct user_regs_struct regs;
+	bool in_it = tracee->restarts;
 
-	if (!tracee->notifies || tracee->restarts || registers_get(tracee->tid, &regs) < 0 ||
+	if (!tracee->notifies)
+		return;
+	/* Behind a handler comes another call, of which maybe no stop and no notification tells. */
+	if (in_it && proc_catches(tracee->tid, signal))
+		tracee->restarts = false;
+	if (in_it || registers_get(tracee->tid, &regs) < 0 ||
 	    registers_result(&regs) != -RESTARTSYS ||
 	    !is_notified(trace, tracee, registers_call(&regs)))
 		return;

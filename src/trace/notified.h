@@ -69,11 +69,11 @@ void notified_pass(struct trace *trace, struct tracee *tracee);
 void notified_passed(struct tracee *tracee);
 
 /*
- * tracee is about to take a signal. If that interrupted it while it waited for whittle the call is
- * made again, whatever the handler's SA_RESTART says: it was not in it yet. What its filter never
- * notifies it was in.
+ * tracee is about to take that signal. If that interrupted it while it waited for whittle the call
+ * is made again, whatever the handler's SA_RESTART says: it was not in it yet. What its filter
+ * never notifies it was in.
  */
-void notified_interrupted(struct trace *trace, const struct tracee *tracee);
+void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal);
 
 /*
  * tracee, in a stop, is about to ask for a listener of its own, which a process can have only if

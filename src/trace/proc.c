@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <whittle/event.h>
+#include <whittle/proc.h>
 
 enum { STATUS_SIZE = 4096, AUXV_SIZE = 2048, RANDOM_SIZE = 16 };
 
@@ -62,6 +63,14 @@ bool proc_runs(pid_t tid)
 		return false;
 	const char *at = strrchr(text, ')');
 	return at && at[1] == ' ' && (at[2] == 'R' || at[2] == 'D');
+}
+
+bool proc_catches(pid_t tid, int signal)
+{
+	AUTO_FREE char *status = proc_status(tid);
+	const char *caught = status ? proc_field(status, "SigCgt") : NULL;
+
+	return caught && strtoull(caught, NULL, 16) >> (signal - 1) & 1;
 }
 
 /* ---- images ---- */

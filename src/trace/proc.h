@@ -20,6 +20,9 @@ uint64_t proc_started(pid_t tid);
 /* Does the task run, or wait for a processor or a disk (proc_pid_stat(5), field 3)? */
 bool proc_runs(pid_t tid);
 
+/* Has the process of the task a handler for the signal? */
+bool proc_catches(pid_t tid, int signal);
+
 /*
  * A number that is another one after each execve(2): of the device and inode of the image, the
  * auxiliary vector and the random bytes that AT_RANDOM points to (getauxval(3)), which the kernel

@@ -257,7 +257,7 @@ static int handle_signal(struct trace *trace, struct tracee *tracee, int signal,
 	bool sent = ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info) == 0 && info.si_code <= 0;
 
 	trace->current_signal = signal;
-	notified_interrupted(trace, tracee);
+	notified_interrupted(trace, tracee, signal);
 	*ret_event = (struct event){ .kind = EVENT_SIGNAL,
 				     .tid = tracee->tid,
 				     .tgid = tracee->tgid,

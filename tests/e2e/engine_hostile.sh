@@ -191,6 +191,56 @@ for engine in learned notify; do
 	fi
 done
 
+# ---- what a signal takes back ----
+
+# A call that waits for whittle to look at it is not in the kernel's hands yet: a signal never makes it
+# fail, also not behind one that a signal did make fail.
+
+# in_call NUMBER: does the workload wait in that call?
+in_call()
+{
+	local call
+
+	read -r call _ <"/proc/$workload/syscall" && [ "$call" = "$1" ]
+}
+
+# taken_back: what the signals do to two opens, of which whittle is suspended during the second
+taken_back()
+{
+	local calls
+
+	wait_for 10 grep -q ready got || return
+	read -r _ workload calls <got
+	# shellcheck disable=SC2086 # numbers
+	set -- $calls
+	wait_for 10 in_call "$1" && echo >&9 && wait_for 10 in_call "$2" && kill -USR1 "$workload" &&
+		wait_for 10 in_call "$1" && kill -STOP "$whittle" && echo >&9 && wait_for 10 in_call "$2" &&
+		kill -USR1 "$workload" && wait_for 10 is_stopped
+}
+
+is_stopped() { [[ $(ps -o stat= -p "$workload") == t* ]]; }
+
+mkfifo fifo input
+echo text >file
+exec 9<>input
+"$WHITTLE" record -q -o out --replace -- "$WORKLOADS/interrupted_notified" fifo "$T/file" <input >got 2>err &
+whittle=$!
+if ! read -r _ </proc/self/syscall; then
+	t_skip 'a signal takes back what waits for whittle' 'the kernel does not say in which call a process is'
+elif taken_back; then
+	kill -CONT "$whittle"
+	wait "$whittle"
+	t_is 'a signal takes back what waits for whittle: only what it finds in the kernel fails' \
+		"$(tail -n 1 got)" 'interrupted, then not interrupted'
+	t_ok 'and its path is there' jq -e --arg file "$T/file" '.runs[0].losses == {} and
+		any(.paths[]; .path == $file and .access == "read")' out/evidence.json
+else
+	t_fail 'a signal takes back what waits for whittle' got err
+fi
+kill -KILL "$whittle" 2>/dev/null
+wait "$whittle" 2>/dev/null
+exec 9>&-
+
 # ---- in a world of its own ----
 
 with=("${engines[@]}")
