@@ -6,6 +6,7 @@
 #ifndef WHITTLE_POLICY_H
 #define WHITTLE_POLICY_H
 
+#include <whittle/buf.h>
 #include <whittle/evidence.h>
 
 /* What becomes of the AppArmor profile where one program executes another. */
@@ -68,6 +69,7 @@ struct seccomp_rule {
 	bool refused; /* each result seen was a refusal (EPERM, EACCES, ENOSYS) */
 	bool carried; /* no run saw it: each had it from an earlier one */
 	struct reasons why;
+	struct reasons voided; /* argument rules of a floor that a grant without any swallows */
 };
 
 /* What took a capability: evidence text. */
@@ -191,6 +193,13 @@ struct policy {
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err);
 void policy_free(struct policy *policy);
+
+/* Who needs the rule: "program", "program, runtime", "implied", "runtime" and so on; a constant. */
+const char *rule_needed_by(const struct seccomp_rule *rule);
+/* Needs nothing but the runtime's own start the call? */
+bool rule_is_floor_only(const struct seccomp_rule *rule);
+/* Appended as profiles/floors writes it: "0=8" (argument 0, an int, is 8), "2&0x4=0" (masked). */
+void arg_condition_print(const struct arg_condition *condition, struct buf *out);
 
 /* The first setting of that name, or NULL. */
 const struct setting *policy_setting(const struct policy *policy, const char *name);

@@ -116,16 +116,23 @@ static const struct command commands[] = {
 	  "-q leaves notes out. Exit status: 0; 1 if there are errors or warnings; 2 if a file "
 	  "could not\n"
 	  "be judged.\n" },
-	{ "explain", cmd_explain, "--paths [OPTION...] EVIDENCE...",
-	  "Says how much more the AppArmor profile of EVIDENCE grants than was used: for each rule "
-	  "whose\n"
-	  "name is a pattern, how many files and directories of this system it matches, whoever "
-	  "owns "
-	  "them;\n"
-	  "then the over-grant: names granted for each name used.\n\n"
-	  "      --paths            of files: nothing else can be explained yet\n"
+	{ "explain", cmd_explain, "--syscalls|--paths [OPTION...] EVIDENCE...",
+	  "Says whom the seccomp profile of EVIDENCE grants each call for: the program, which may "
+	  "make it\n"
+	  "(implied), or the container's runtime; which argument rules are void, since the call is "
+	  "granted\n"
+	  "with any arguments; and how many calls are there for the runtime only. Or how much more "
+	  "the\n"
+	  "AppArmor profile grants than was used: for each rule whose name is a pattern, how many "
+	  "files and\n"
+	  "directories of this system it matches, whoever owns them; then the over-grant: names "
+	  "granted for\n"
+	  "each name used.\n\n"
+	  "      --syscalls         the seccomp profile\n"
+	  "      --runtime R, --no-new-privileges WHEN  as for emit\n"
+	  "      --paths            the AppArmor profile\n"
 	  "      --root DIR         look there instead of /: an image's root\n\n"
-	  "-q prints the over-grant only, -v the reasons of each rule. Exit status: 0, or 2 if it "
+	  "-q prints the last line only, -v the reasons of each rule. Exit status: 0, or 2 if it "
 	  "could not\n"
 	  "be done.\n" },
 	{ "agent", cmd_agent, "--socket PATH [OPTION...]",

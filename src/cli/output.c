@@ -107,11 +107,12 @@ static int write_profiles(const struct policy *policy, int fd, struct written *w
 static void say_what_was_learned(const struct policy *policy, size_t runs)
 {
 	AUTO_BUF struct buf rest = BUF_INIT;
-	size_t calls = 0, carried = 0;
+	size_t calls = 0, carried = 0, runtime = 0;
 
 	for (size_t i = 0; i < policy->seccomp_count; i++) {
 		calls += (policy->seccomp[i].groups & GROUP_PROGRAM) != 0;
 		carried += policy->seccomp[i].carried;
+		runtime += rule_is_floor_only(&policy->seccomp[i]);
 	}
 	if (carried)
 		buf_addf(&rest, " (%zu of them carried, not re-observed)", carried);
@@ -119,6 +120,8 @@ static void say_what_was_learned(const struct policy *policy, size_t runs)
 		buf_addf(&rest, ", %zu capabilities", policy->capability_count);
 	if (policy->apparmor_count)
 		buf_addf(&rest, ", %zu AppArmor rules", policy->apparmor_count);
+	if (runtime)
+		buf_addf(&rest, "; %zu more syscalls for the container's runtime", runtime);
 	say("learned from %zu run%s: %zu syscalls%s", runs, runs == 1 ? "" : "s", calls,
 	    buf_text(&rest));
 	for (size_t i = 0; verbosity() > 1 && i < policy->notes.count; i++)

@@ -289,6 +289,7 @@ void policy_free(struct policy *policy)
 		free(policy->seccomp[i].abis);
 		free(policy->seccomp[i].conditions);
 		reasons_free(&policy->seccomp[i].why);
+		reasons_free(&policy->seccomp[i].voided);
 	}
 	free(policy->seccomp);
 	for (size_t i = 0; i < policy->capability_count; i++) {

@@ -277,7 +277,29 @@ static bool is_granted(const struct policy_options *options, const struct floor_
 	       floor_lack(row, &lack) && phases != FLOOR_LISTENER && lack != LACK_SPARED;
 }
 
-static void add_floors(struct policy *policy)
+/* Whose grant without arguments it is that swallows those of a floor. */
+static const char *swallower(const struct seccomp_rule *rule)
+{
+	if (rule->groups & GROUP_PROGRAM)
+		return "the program makes the call";
+	return rule->groups & GROUP_IMPLIED ? "the program may make the call"
+					    : "another row of the floors grants the call";
+}
+
+/* What a floor says of arguments is void where the call is granted with any, whoever needs that. */
+static void note_void(struct policy *policy, const char *family, const struct floor_row *row)
+{
+	struct seccomp_rule *rule = rule_find(policy, row->name);
+	struct floor_condition condition;
+
+	if (!rule || rule->condition_count || !floor_condition(row, &condition) || !condition.count)
+		return;
+	reasons_add(&rule->voided, xasprintf("%s of the floor of %s: %s, with any arguments",
+					     row->arguments, family, swallower(rule)));
+}
+
+static void each_row(struct policy *policy, void (*take)(struct policy *policy, const char *family,
+							 const struct floor_row *row))
 {
 	const struct policy_options *options = &policy->options;
 	const char *family;
@@ -288,7 +310,7 @@ static void add_floors(struct policy *policy)
 
 		for (size_t k = 0; k < count; k++)
 			if (is_granted(options, &rows[k]))
-				add_floor_row(policy, family, &rows[k]);
+				take(policy, family, &rows[k]);
 	}
 }
 
@@ -325,13 +347,16 @@ int derive_seccomp(const struct evidence *evidence, struct policy *policy, struc
 	derive_unseen(evidence, policy);
 	for (size_t i = 0; i < ARRAY_SIZE(implied_rows); i++)
 		add_implied_row(policy, &implied_rows[i]);
-	add_floors(policy);
+	each_row(policy, add_floor_row);
 	derive_runtime(evidence, policy);
+	each_row(policy, note_void);
 	if (policy->seccomp_count)
 		qsort(policy->seccomp, policy->seccomp_count, sizeof(*policy->seccomp),
 		      compare_rules);
-	for (size_t i = 0; i < policy->seccomp_count; i++)
+	for (size_t i = 0; i < policy->seccomp_count; i++) {
 		reasons_sort(&policy->seccomp[i].why);
+		reasons_sort(&policy->seccomp[i].voided);
+	}
 	note_union(policy);
 	note_carried(policy);
 	return 0;

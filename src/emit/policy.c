@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define POLICY_SCHEMA "whittle-policy/5"
+#define POLICY_SCHEMA "whittle-policy/6"
 
 static json_t *reasons_json(const struct reasons *reasons)
 {
@@ -27,19 +27,14 @@ static json_t *abis_json(const struct abi *const *list, size_t count)
 	return names;
 }
 
-/* As profiles/floors writes them: "0=8" (argument 0, an int, is 8), "2&0x4=0" (under a mask). */
 static json_t *conditions_json(const struct seccomp_rule *rule)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < rule->condition_count; i++) {
-		const struct arg_condition *condition = &rule->conditions[i];
 		AUTO_BUF struct buf text = BUF_INIT;
 
-		buf_addf(&text, "%u", condition->index);
-		if (condition->mask != UINT32_MAX)
-			buf_addf(&text, "&0x%llx", (unsigned long long)condition->mask);
-		buf_addf(&text, "=%llu", (unsigned long long)condition->value);
+		arg_condition_print(&rule->conditions[i], &text);
 		json_array_append_new(list, json_string(buf_text(&text)));
 	}
 	return list;
@@ -56,10 +51,10 @@ static json_t *seccomp_json(const struct policy *policy, size_t index)
 		json_array_append_new(groups, json_string("implied"));
 	if (rule->groups & GROUP_FLOOR)
 		json_array_append_new(groups, json_string("floor"));
-	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o}", "name", rule->name, "groups", groups,
-			 "abis", abis_json(rule->abis, rule->abi_count), "arguments",
-			 conditions_json(rule), "refused", (int)rule->refused, "why",
-			 reasons_json(&rule->why));
+	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:o}", "name", rule->name, "groups",
+			 groups, "abis", abis_json(rule->abis, rule->abi_count), "arguments",
+			 conditions_json(rule), "refused", (int)rule->refused, "void",
+			 reasons_json(&rule->voided), "why", reasons_json(&rule->why));
 }
 
 static json_t *capability_json(const struct policy *policy, size_t index)

@@ -144,6 +144,7 @@ static void test_floor_conditions(void **state)
 	assert_true(rule->condition_count >= 2);
 	for (size_t i = 1; i < rule->condition_count; i++)
 		assert_true(rule->conditions[i - 1].value < rule->conditions[i].value);
+	assert_int_equal(rule->voided.count, 0);
 	assert_int_equal(find_call(policy, "read")->condition_count, 0);
 	rule = find_call(policy, "mmap");
 	assert_int_equal(rule->condition_count, 1);
@@ -157,6 +158,39 @@ static void test_floor_conditions(void **state)
 	assert_int_equal(rule->groups, GROUP_PROGRAM | GROUP_FLOOR);
 	assert_int_equal(rule->condition_count, 0);
 	policy_free(policy);
+}
+
+/* A condition that a grant without one swallows is void, and said so: whoever grants it. */
+static void test_floor_void(void **state)
+{
+	static const struct {
+		const char *runtime, *call, *seen, *voided;
+	} rows[] = {
+		{ "crun", "prctl", "prctl",
+		  "0=8|24|47 of the floor of crun: the program makes the call, with any "
+		  "arguments" },
+		{ "runc", "fcntl", "fcntl",
+		  "1=2|3|4|1030 of the floor of runc: the program makes the call, with any "
+		  "arguments" },
+		{ "crun", "prctl", "read", NULL },
+		{ "none", "prctl", "prctl", NULL },
+		{ "any", "fcntl", "read", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct evidence *evidence = new_evidence();
+
+		ADD(evidence, FACT_SYSCALL, "x86_64", rows[i].seen, "/p", "ok");
+		struct policy *policy = derive(evidence, rows[i].runtime, NULL);
+		const struct seccomp_rule *rule = find_call(policy, rows[i].call);
+		assert_non_null(rule);
+		assert_int_equal(rule->voided.count, rows[i].voided ? 1 : 0);
+		if (rows[i].voided)
+			assert_string_equal(rule->voided.line[0], rows[i].voided);
+		assert_int_equal(rule_is_floor_only(rule), strcmp(rows[i].seen, rows[i].call) != 0);
+		policy_free(policy);
+	}
 }
 
 static void test_families(void **state)
@@ -182,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_floor_rows),   cmocka_unit_test(test_floor_columns),
 		cmocka_unit_test(test_families),     cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_floor_groups), cmocka_unit_test(test_floor_conditions),
+		cmocka_unit_test(test_floor_void),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
