@@ -1,6 +1,8 @@
 /* Which file systems judge by mode bits and ACLs alone: generic_permission() in fs/namei.c. */
 #include <observe/foretold.h>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -65,10 +67,36 @@ static bool look(dev_t device)
 	return found && all_plain;
 }
 
+/*
+ * Have mounts changed since it was asked before? They may refuse links now, and a device number may
+ * be that of another file system (get_anon_bdev()). proc_pid_mountinfo(5)
+ */
+static bool mounts_changed(struct observer *observer)
+{
+	struct pollfd mounts = { .fd = observer->mounts, .events = POLLPRI };
+
+	if (observer->mounts >= 0)
+		return poll(&mounts, 1, 0) != 0;
+	observer->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	return true;
+}
+
+static void forget(struct observer *observer)
+{
+	struct filesystem *filesystem, *next;
+
+	HASH_ITER (hh, observer->filesystems, filesystem, next) {
+		HASH_DEL(observer->filesystems, filesystem);
+		free(filesystem);
+	}
+}
+
 bool filesystem_is_plain(struct observer *observer, dev_t device)
 {
 	struct filesystem *filesystem;
 
+	if (mounts_changed(observer))
+		forget(observer);
 	HASH_FIND(hh, observer->filesystems, &device, sizeof(device), filesystem);
 	if (filesystem)
 		return filesystem->plain;
@@ -81,10 +109,7 @@ bool filesystem_is_plain(struct observer *observer, dev_t device)
 
 void filesystems_forget(struct observer *observer)
 {
-	struct filesystem *filesystem, *next;
-
-	HASH_ITER (hh, observer->filesystems, filesystem, next) {
-		HASH_DEL(observer->filesystems, filesystem);
-		free(filesystem);
-	}
+	forget(observer);
+	auto_close(&observer->mounts);
+	observer->mounts = -1;
 }

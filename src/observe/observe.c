@@ -551,6 +551,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->landlocked = is_landlocked();
 	observer->capless = !observer->privileged && holds_nothing();
 	observer->permission = permission_new();
+	observer->mounts = -1;
 	observer->root_moved = flags & OBSERVE_ADOPTED;
 	if (flags & OBSERVE_STACKS)
 		observer->stacks = stacks_new();

@@ -365,7 +365,9 @@ struct observer {
 	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
 	struct permission *permission;
+	/* See filesystem.c. */
 	struct filesystem *filesystems; /* by device */
+	int mounts;                     /* whose changes are polled for, or -1 */
 	bool landlocked;                /* some process may have a landlock(7) domain */
 	const struct abi *native;
 };

@@ -340,6 +340,41 @@ if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
 else
 	t_skip 'not root' 'the build cannot be reached by others than root'
 fi
+# ---- what a run changes under itself ----
+
+# in_mounts ENGINE: opens by links of a mount, which refuses to follow them from the 201st on
+in_mounts()
+{
+	local -a options
+
+	mapfile -t options < <(engine_options "$1")
+	# shellcheck disable=SC2016 # of the shells inside
+	within mounts unshare -m --propagation private sh -c 'mount --bind links links && exec "$@"' sh \
+		"$WHITTLE" record -q --expect 1 -o "$T/$1" --replace "${options[@]}" -- bash -c '
+			for ((n = 1; n <= 200; n++)); do : <links/link$n; done
+			mount -o remount,bind,nosymfollow links
+			for ((; n <= 205; n++)); do : <links/link$n; done'
+	jq -r '.paths[] | select(.path | contains("/links/file")) | .path' "$T/$1/evidence.json" | sort
+}
+
+if [ "$(id -u)" -eq 0 ] && t_have unshare mount && mkdir "$T/links" &&
+	unshare -m --propagation private sh -c 'mount --bind "$1" "$1" &&
+		mount -o remount,bind,nosymfollow "$1" && grep -q nosymfollow /proc/self/mountinfo' sh "$T/links"; then
+	mkdir "$T/fixture/links"
+	for n in {1..205}; do
+		: >"$T/fixture/links/file$n"
+		ln -s "file$n" "$T/fixture/links/link$n"
+	done
+	in_mounts exact >"$T/exact.paths"
+	in_mounts learned >"$T/learned.paths"
+	t_is 'exact: a mount refuses links from some time on' "$(wc -l <"$T/exact.paths")" 200
+	t_ok 'learned: no open by a link is foretold from then on' diff "$T/exact.paths" "$T/learned.paths"
+	t_ok 'but before it is' jq -e '.runs[0].limitations.foretold > 100' "$T/learned/evidence.json"
+	rm -r "$T/fixture/links"
+else
+	t_skip 'a mount that refuses links' 'needs root, and a mount(8) and kernel with nosymfollow'
+fi
+
 # ---- how they report ----
 
 # notifications ENGINE [COMMAND…]: how many of the calls of a process that has a filter came without a stop
