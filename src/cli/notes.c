@@ -41,6 +41,9 @@ static const struct {
 			     "looked at: whether it "
 			     "looked at other processes by links there (/proc/PID/fd/N) was not "
 			     "seen (--exact sees it)" },
+	{ "measured-partly",
+	  "checks of capabilities came faster than they could be read: those that no rule of "
+	  "whittle's knows may be missing" },
 	{ "netlink-unwatched",
 	  "a process made a netlink socket when some of its calls were no longer looked at: "
 	  "capabilities that sending on it needs may be missing (--exact looks at all)" },

@@ -61,11 +61,6 @@ static void wake(int number)
 	(void)number; /* the wait is interrupted, and the rings are looked at */
 }
 
-static int wake_signal(void)
-{
-	return SIGRTMAX - 2;
-}
-
 static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 {
 	struct perf_event_attr attr = {
@@ -97,9 +92,9 @@ static int open_ring(const struct asked *asked, int fd, struct ring *ring)
 		return -1;
 	ring->fd = fd;
 	ring->page = page;
-	/* A full ring must not wait for the next stop of the workload. */
-	if (fcntl(fd, F_SETSIG, wake_signal()) < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
-	    fcntl(fd, F_SETFL, O_ASYNC) < 0)
+	/* A full ring must not wait for the next stop of the workload: SIGIO. Of signals that
+	   queue there may be too many (fcntl(2), F_SETSIG). */
+	if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
 		return -1;
 	return 0;
 }
@@ -252,7 +247,7 @@ struct asked *asked_open(bool any)
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
 	asked->watches_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
 	asked->watches = xcalloc(asked->watches_max, sizeof(*asked->watches));
-	sigaction(wake_signal(), &action, &asked->old_action);
+	sigaction(SIGIO, &action, &asked->old_action);
 	return asked;
 }
 
@@ -287,7 +282,7 @@ void asked_close(struct asked *asked)
 			munmap(asked->rings[i].page, asked->size + (size_t)sysconf(_SC_PAGESIZE));
 	close_events(asked);
 	probe_release(&asked->probe);
-	sigaction(wake_signal(), &asked->old_action, NULL);
+	sigaction(SIGIO, &asked->old_action, NULL);
 	free(asked->watches);
 	free(asked->rings);
 	kernel_free(asked->kernel);
@@ -423,6 +418,14 @@ void asked_narrow(struct asked *asked)
 	asked->watch_count = kept;
 }
 
+/* Where no look is let run for the sake of the event, rules see every call: not all is lost. */
+static struct event lost_event(const struct asked *asked)
+{
+	if (asked->probe.tells_result)
+		return (struct event){ .kind = EVENT_LOSS, .what = "capability-events" };
+	return (struct event){ .kind = EVENT_LIMITATION, .what = "measured-partly" };
+}
+
 static int read_record(struct asked *asked, struct ring *ring, struct event *ret_event)
 {
 	uint64_t tail = ring->page->data_tail;
@@ -433,8 +436,8 @@ static int read_record(struct asked *asked, struct ring *ring, struct event *ret
 	if (header.type == PERF_RECORD_SAMPLE)
 		found = read_sample(asked, ring, tail + sizeof(header), header.size, ret_event);
 	if (header.type == PERF_RECORD_LOST) {
-		*ret_event = (struct event){ .kind = EVENT_LOSS, .what = "capability-events" };
-		found = asked->probe.tells_result; /* else rules see every call */
+		*ret_event = lost_event(asked);
+		found = 1;
 	}
 	__atomic_store_n(&ring->page->data_tail, tail + header.size, __ATOMIC_RELEASE);
 	return found;

@@ -36,8 +36,8 @@ bool asked_tells_result(const struct asked *asked);
 int64_t asked_call(struct asked *asked);
 
 /*
- * True with the next EVENT_ASKED (without nr), or an EVENT_LOSS if some were lost; false if there
- * is none for now.
+ * True with the next EVENT_ASKED (without nr), or, if some were lost, an EVENT_LOSS, or an
+ * EVENT_LIMITATION where rules see all calls; false if there is none for now.
  */
 bool asked_next(struct asked *asked, struct event *ret_event);
 
