@@ -7,6 +7,7 @@
 #define OBSERVE_CAPABLE_H
 
 #include <observe/path.h>
+#include <observe/pids.h>
 #include <whittle/proc.h>
 
 /* Credentials of a thread (/proc/TID/status, credentials(7)). */
@@ -24,10 +25,6 @@ int creds_read(pid_t tid, struct creds *creds);
 void creds_release(struct creds *creds);
 void creds_copy(struct creds *creds, const struct creds *from); /* releasing what it held */
 
-/* A set of process ids: a bit for each. Is it in the set, which may be NULL? */
-#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT, include/linux/threads.h */
-bool pids_have(const unsigned char *pids, pid_t pid);
-
 /* A call being judged: what the decoders found out about it. */
 struct call {
 	pid_t tid, tgid;
@@ -38,7 +35,7 @@ struct call {
 	size_t path_count;
 	const struct creds *creds;
 	struct permission *permission; /* to ask the kernel; NULL: mode bits have to do */
-	const unsigned char *pids;     /* pids_have(): of the workload; NULL: not known */
+	const struct pids *pids;       /* the workload's; NULL: not known */
 };
 
 #define CAPABLE_MAX 64 /* a call may name each capability */

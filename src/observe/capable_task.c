@@ -118,11 +118,6 @@ struct killing {
 	int signal;
 };
 
-bool pids_have(const unsigned char *pids, pid_t pid)
-{
-	return pids && pid > 0 && pid < PIDS_MAX && pids[pid / 8] & 1 << pid % 8;
-}
-
 pid_t number_for_caller(const struct call *call, pid_t pid)
 {
 	AUTO_FREE char *status = proc_status(pid);

@@ -63,8 +63,7 @@ static struct process *process_get(struct observer *observer, pid_t tid, pid_t t
 	process->program = program ? program : program_of(observer, tid, tgid);
 	process->watched = observer->watches;
 	HASH_ADD_INT(observer->processes, tgid, process);
-	if (tgid > 0 && tgid < PIDS_MAX)
-		observer->pids[tgid / 8] |= (unsigned char)(1 << tgid % 8);
+	pids_add(observer->pids, tgid);
 	return process;
 }
 
@@ -545,7 +544,7 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 
 	observer->sink = sink;
 	observer->flags = flags;
-	observer->pids = xcalloc(PIDS_MAX / 8, 1);
+	observer->pids = pids_new();
 	observer->privileged = has_capability(CAP_SYS_PTRACE);
 	observer->native = abi_of_machine(NULL);
 	observer->landlocked = is_landlocked();
@@ -588,7 +587,7 @@ void observer_free(struct observer *observer)
 	}
 	stacks_free(observer->stacks);
 	permission_free(observer->permission);
-	free(observer->pids);
+	pids_free(observer->pids);
 	free(observer);
 }
 

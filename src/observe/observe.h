@@ -351,9 +351,9 @@ struct observer {
 	bool taught_netlink;      /* by it: the workload has netlink sockets */
 	bool taught_meets;        /* and looks at files of other processes */
 	bool taught_accept;
-	bool netlink;        /* the workload made a netlink socket */
-	bool capless;        /* no process of the workload can ever have capabilities */
-	unsigned char *pids; /* a bit for each process id that the workload ever had */
+	bool netlink;      /* the workload made a netlink socket */
+	bool capless;      /* no process of the workload can ever have capabilities */
+	struct pids *pids; /* that the workload had */
 	struct name_shape *shapes;
 	size_t shape_count;
 	bool started; /* the workload's own image runs */
