@@ -22,6 +22,10 @@
 
 #define CHAIN_MAX   64
 
+#ifndef PERF_FORMAT_LOST /* Linux 6.0 */
+#define PERF_FORMAT_LOST (1U << 4)
+#endif
+
 /* How the kernel came to ask: return addresses, the innermost first. */
 struct asked_stack {
 	struct asked *asked;
@@ -48,6 +52,8 @@ struct asked {
 	uint64_t home; /* the user namespace that the first question was about: whittle's own */
 	struct watch *watches; /* all events */
 	size_t watch_count, watches_max;
+	bool counts_lost;         /* PERF_FORMAT_LOST can be had */
+	uint64_t lost, lost_told; /* of events that are closed; by PERF_RECORD_LOST */
 	struct kernel *kernel;    /* read when first needed */
 	struct asked_stack stack; /* of the last sample */
 	const struct abi *abi;
@@ -69,6 +75,7 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 		.config = asked->probe.id,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_RAW,
+		.read_format = asked->counts_lost ? PERF_FORMAT_LOST : 0,
 		.inherit = 1,
 		.exclude_callchain_user = 1,
 		.watermark = 1,
@@ -104,6 +111,22 @@ static void keep_fd(struct asked *asked, int fd, bool noisy)
 	asked->watches[asked->watch_count++] = (struct watch){ fd, noisy };
 }
 
+/* How many records of the event were lost (perf_event_open(2), "Reading results"). */
+static uint64_t lost_of(const struct asked *asked, int fd)
+{
+	uint64_t values[2];
+
+	if (!asked->counts_lost || read(fd, values, sizeof(values)) != sizeof(values))
+		return 0;
+	return values[1];
+}
+
+static void close_watch(struct asked *asked, const struct watch *watch)
+{
+	asked->lost += lost_of(asked, watch->fd);
+	close(watch->fd);
+}
+
 /* Is the thread gone, and so are all that it made? perf_poll() in kernel/events/core.c */
 static bool has_ended(const struct asked *asked, int fd)
 {
@@ -121,7 +144,7 @@ static void close_ended(struct asked *asked)
 
 	for (size_t i = 0; i < asked->watch_count; i++)
 		if (has_ended(asked, asked->watches[i].fd))
-			close(asked->watches[i].fd);
+			close_watch(asked, &asked->watches[i]);
 		else
 			asked->watches[kept++] = asked->watches[i];
 	asked->watch_count = kept;
@@ -141,6 +164,10 @@ static int watch_on(struct asked *asked, pid_t tid, int cpu, bool noisy)
 	struct ring *ring = &asked->rings[cpu];
 	int fd = open_event(asked, tid, cpu, noisy);
 
+	if (fd < 0 && errno == EINVAL && asked->counts_lost) { /* before Linux 6.0 */
+		asked->counts_lost = false;
+		fd = open_event(asked, tid, cpu, noisy);
+	}
 	if (fd < 0)
 		return -1;
 	keep_fd(asked, fd, noisy);
@@ -245,6 +272,7 @@ struct asked *asked_open(bool any)
 		asked->size /= 2;
 	asked->ring_count = (size_t)cpus;
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
+	asked->counts_lost = true;
 	asked->watches_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
 	asked->watches = xcalloc(asked->watches_max, sizeof(*asked->watches));
 	sigaction(SIGIO, &action, &asked->old_action);
@@ -412,7 +440,7 @@ void asked_narrow(struct asked *asked)
 	asked->narrow = true;
 	for (size_t i = 0; i < asked->watch_count; i++)
 		if (asked->watches[i].noisy)
-			close(asked->watches[i].fd);
+			close_watch(asked, &asked->watches[i]);
 		else
 			asked->watches[kept++] = asked->watches[i];
 	asked->watch_count = kept;
@@ -436,6 +464,9 @@ static int read_record(struct asked *asked, struct ring *ring, struct event *ret
 	if (header.type == PERF_RECORD_SAMPLE)
 		found = read_sample(asked, ring, tail + sizeof(header), header.size, ret_event);
 	if (header.type == PERF_RECORD_LOST) {
+		/* its id, and how many */
+		asked->lost_told +=
+			copy_word(asked, ring, tail + sizeof(header) + sizeof(uint64_t));
 		*ret_event = lost_event(asked);
 		found = 1;
 	}
@@ -455,4 +486,17 @@ bool asked_next(struct asked *asked, struct event *ret_event)
 				return true;
 	}
 	return false;
+}
+
+bool asked_ended(struct asked *asked, struct event *ret_event)
+{
+	uint64_t lost = asked->lost;
+
+	for (size_t i = 0; i < asked->watch_count; i++)
+		lost += lost_of(asked, asked->watches[i].fd);
+	if (lost <= asked->lost_told)
+		return false;
+	asked->lost_told = lost;
+	*ret_event = lost_event(asked);
+	return true;
 }

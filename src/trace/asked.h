@@ -41,4 +41,10 @@ int64_t asked_call(struct asked *asked);
  */
 bool asked_next(struct asked *asked, struct event *ret_event);
 
+/*
+ * The workload has ended: true with what was lost last, if anything was. The kernel says so only
+ * with the next record that there is room for.
+ */
+bool asked_ended(struct asked *asked, struct event *ret_event);
+
 #endif

@@ -166,6 +166,13 @@ static bool next_asked(struct trace *trace, struct event *ret_event)
 	return false;
 }
 
+/* Behind the last stop. */
+static bool last_asked(struct trace *trace, struct event *ret_event)
+{
+	return next_asked(trace, ret_event) ||
+	       (trace->asked && asked_ended(trace->asked, ret_event));
+}
+
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 {
 	struct event event;
@@ -173,7 +180,7 @@ int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 	if (trace->queue_count == 0) {
 		int more = trace->engine->next(trace, &event, err);
 		if (more <= 0)
-			return next_asked(trace, ret_event) ? 1 : more;
+			return last_asked(trace, ret_event) ? 1 : more;
 		queue_first(trace, &event);
 	}
 	if (!next_asked(trace, ret_event))
