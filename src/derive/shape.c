@@ -39,7 +39,37 @@ static size_t random_match(const char *text, size_t length)
 	return run >= RANDOM_LEAST ? run : 0;
 }
 
-bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length)
+static const char random_word[] = "\\{random}"; /* src/observe/temporary.c */
+
+/* The component at text, with as many letters as one that was made up has at least. */
+static void spell_out(const char *text, size_t length, struct buf *out)
+{
+	const size_t word = strlen(random_word);
+	const char *end = text + length, *random;
+
+	while ((random = memmem(text, (size_t)(end - text), random_word, word)) != NULL) {
+		buf_add(out, text, (size_t)(random - text));
+		buf_addf(out, "%.*s", RANDOM_LEAST, "XXXXXXXXXXXX");
+		text = random + word;
+	}
+	buf_add(out, text, (size_t)(end - text));
+}
+
+bool component_is_plain(const char *text, size_t length)
+{
+	const size_t word = strlen(random_word);
+	const char *end = text + length, *escape;
+
+	while ((escape = memchr(text, '\\', (size_t)(end - text))) != NULL) {
+		if ((size_t)(end - escape) < word || memcmp(escape, random_word, word) != 0)
+			return false;
+		text = escape + word;
+	}
+	return true;
+}
+
+static bool spelled_matches(const char *shape, const char *shape_end, const char *text,
+			    size_t length)
 {
 	const char *end = text + length, *word;
 	unsigned char byte;
@@ -59,6 +89,16 @@ bool shape_matches(const char *shape, const char *shape_end, const char *text, s
 		text += taken;
 	}
 	return text == end;
+}
+
+bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length)
+{
+	AUTO_BUF struct buf spelled = BUF_INIT;
+
+	if (!memchr(text, '\\', length))
+		return spelled_matches(shape, shape_end, text, length);
+	spell_out(text, length, &spelled);
+	return spelled_matches(shape, shape_end, buf_text(&spelled), spelled.length);
 }
 
 static void add_shape(struct shapes *shapes, char *shape)
@@ -149,6 +189,22 @@ static bool is_mixed(const char *text, size_t length)
 	return changes >= 3;
 }
 
+/*
+ * Of a longer word that was made up one run takes the last six for it, and what is before them for
+ * a prefix that stays, unless that is mixed (src/observe/temporary.c).
+ */
+static void add_longer_random(struct shapes *shapes, const char *path, size_t start, size_t end,
+			      size_t size)
+{
+	const char *random = memmem(path + start, end - start, random_word, strlen(random_word));
+	size_t at = random ? (size_t)(random - path) : start, before = size - RANDOM_LEAST;
+
+	if (at - start < before || word_run(path, at - before, at) < before)
+		return;
+	add_shape(shapes, xasprintf("%.*s\\{word:%zu}%s", (int)(at - before), path, size,
+				    random + strlen(random_word)));
+}
+
 /* The last size bytes of a word; 0: all of it. */
 static void add_words(struct shapes *shapes, const char *path, size_t start, size_t end,
 		      size_t size)
@@ -160,6 +216,8 @@ static void add_words(struct shapes *shapes, const char *path, size_t start, siz
 		if (run >= RANDOM_LEAST && run >= length && is_mixed(path + from, length))
 			add_place(shapes, path, from, length, "word", length);
 	}
+	if (size > RANDOM_LEAST)
+		add_longer_random(shapes, path, start, end, size);
 }
 
 static void add_all_digits(struct shapes *shapes, const char *path, size_t start, size_t end,

@@ -14,9 +14,12 @@ struct shapes {
 /* Where the last component of a path (evidence text) begins, and where it ends. */
 size_t path_component(const char *path, size_t *ret_end);
 
+/* Has the component no escape but \{random}? Others can have no shape. */
+bool component_is_plain(const char *text, size_t length);
+
 /*
- * Adds the shapes of a kind that the last component of the path, which has no escapes, could be of:
- * the path with placeholders in it.
+ * Adds the shapes of a kind that the last component of the path, which is plain, could be of: the
+ * path with placeholders in it.
  */
 void shapes_find(size_t kind, const char *path, struct shapes *shapes);
 
@@ -26,7 +29,10 @@ void shapes_find(size_t kind, const char *path, struct shapes *shapes);
  */
 void shapes_find_shards(const char *path, struct shapes *shapes);
 
-/* Is the component at text what the one of the shape, from there to its end, stands for? */
+/*
+ * Is the component at text, which is plain, what the one of the shape, from there to its end,
+ * stands for? A \{random} in it counts as the six letters that it has at least.
+ */
 bool shape_matches(const char *shape, const char *shape_end, const char *text, size_t length);
 
 #endif

@@ -199,7 +199,7 @@ static const struct pattern *find_pattern(const struct variation *variation, con
 		const struct pattern *pattern = &variation->patterns[i];
 
 		if (pattern->dir == dir_length && memcmp(pattern->text, dir, dir_length) == 0 &&
-		    !memchr(component, '\\', length) &&
+		    component_is_plain(component, length) &&
 		    shape_matches(pattern->text + dir_length, pattern->text + pattern->length,
 				  component, length))
 			return pattern;
@@ -335,7 +335,7 @@ static bool may_vary(const struct variation *variation, const struct name *name)
 	for (size_t run = 0; run < variation->run_count; run++)
 		missing += !name->runs[run];
 	return missing && name->made && name->path[0] == '/' && !path_is_sensitive(name->path) &&
-	       !memchr(name->path + start, '\\', end - start);
+	       component_is_plain(name->path + start, end - start);
 }
 
 /* Patterns of one kind; says whether there are new ones. */

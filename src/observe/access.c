@@ -436,8 +436,12 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 	struct path seen = *path;
 
 	if ((thread->value & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) &&
-	    !(args_value(thread, ARG_CREATE_MODE) & (S_IWGRP | S_IWOTH))) /* git: 0444 */
-		temporary_learn(observer, path->name, thread->paths[0].parent.mode);
+	    !(args_value(thread, ARG_CREATE_MODE) & (S_IWGRP | S_IWOTH))) { /* git: 0444 */
+		/* A thread without capabilities was not asked for its name's directory yet. */
+		const struct path *named = operand_seen(thread, 0);
+
+		temporary_learn(observer, path->name, named ? named->parent.mode : 0);
+	}
 	emit_open(observer, thread, path);
 	seen.linked = linked;
 	if (thread->value & O_PATH)

@@ -45,12 +45,19 @@ static bool looks_random(const char *text, size_t length)
 	return lower + upper + digit > 1 || (digit && !lower && !upper);
 }
 
+/* Does only the first letter of text differ in kind, if any does? */
+static bool looks_like_word(const char *text, size_t length)
+{
+	return length < 2 || (!looks_random(text + 1, length - 1) &&
+			      (isupper((unsigned char)text[0]) || !looks_random(text, length)));
+}
+
 /*
  * Where in a run of letters and digits, from the start of a component (at 0) or behind a sign, the
  * part begins that was made up: a number that ends it ("go-build123456789"), all of it behind a
- * sign ("tmp.Ab3dEf9HiJ"), else the last six ("sedAb3dEf", as mkstemp(3) has it). In a shared
- * directory all of it: of one name nobody can tell where its prefix ends ("tmp7n_ab2cd" is
- * Python's).
+ * sign ("tmp.Ab3dEf9HiJ"), else the last six ("sedAb3dEf", as mkstemp(3) has it), unless what is
+ * before them is no word: then all of it ("3DhCAb3dEf" is Perl's). In a shared directory all of it:
+ * of one name nobody can tell where its prefix ends ("tmp7n_ab2cd" is Python's).
  */
 static size_t random_start(const char *component, size_t at, size_t end, bool shared)
 {
@@ -60,7 +67,21 @@ static size_t random_start(const char *component, size_t at, size_t end, bool sh
 		start--;
 	if (end - start >= RANDOM_LEAST)
 		return start;
-	return at || shared ? at : end - RANDOM_LEAST;
+	bool all = at || shared || !looks_like_word(component, end - RANDOM_LEAST);
+
+	return all ? at : end - RANDOM_LEAST;
+}
+
+/* A date or the like is followed by what was made up: "x20261126-1487-do9tx". */
+static bool is_followed_by_number(const char *component, size_t start, size_t end, size_t length)
+{
+	bool number = true;
+
+	for (size_t i = start; i < end; i++)
+		number &= isdigit((unsigned char)component[i]) != 0;
+	while (number && end < length && !isdigit((unsigned char)component[end]))
+		end++;
+	return number && end < length;
 }
 
 /*
@@ -79,7 +100,10 @@ static bool find_random(const char *component, size_t length, bool shared, size_
 		size_t end = at + run;
 		if (!shared && !looks_random(component + end - RANDOM_LEAST, RANDOM_LEAST))
 			continue;
-		*ret_start = random_start(component, at, end, shared);
+		size_t start = random_start(component, at, end, shared);
+		if (is_followed_by_number(component, start, end, length))
+			continue;
+		*ret_start = start;
 		*ret_end = end;
 		found = shared || *ret_start > 0;
 	}

@@ -51,6 +51,21 @@ else
 fi
 t_ok 'no pid is in a profile' not grep -rE '/proc/[0-9]+' first second --include='*.profile' \
 	--include=policy.json
+# In a shared directory all of such a name is made up, whoever makes it: root's names are looked up
+# before the call, others' are not.
+mkdir shared && chmod 1777 shared && chmod 711 .
+rule() { grep -F "$T/shared/" "$1/apparmor.profile"; }
+made="$T/shared/ccXXXXXX.s"
+"$WHITTLE" record -q -o own -- mktemp "$made" >/dev/null
+t_is 'a temporary file in a shared directory' "$(rule own)" "  owner $T/shared/[0-9A-Za-z_]*.s rw,"
+if [ "$(id -u)" -eq 0 ]; then
+	install -m 755 "$WHITTLE" whittle
+	mkdir -m 777 others
+	setpriv --reuid=65534 --clear-groups ./whittle record -q -o others/out -- mktemp "$made" >/dev/null
+	t_is 'it is the same of another user' "$(rule others/out)" "$(rule own)"
+else
+	t_skip 'it is the same of another user' 'needs root'
+fi
 "$WHITTLE" record -q -o both -- true
 cp -r both again
 t_ok 'an evidence file is rendered as record rendered it' bash -c "

@@ -122,6 +122,14 @@ static void test_patterns(void **state)
 		  "/d/\\{hex:1}/\\{hex:1}/\\{hex:18}" },
 		{ NULL, { { "/d/sedAb3dEf" }, { "/d/sedXy9ZqP" } }, "/d/sed\\{word:6}" },
 		{ NULL, { { "/d/tmpa7n_2b1d" }, { "/d/tmpx3q_9f0z" } }, "/d/tmp\\{word:8}" },
+		/* made up, with a number before; more of it is made up than one run shows */
+		{ NULL,
+		  { { "/d/x20261126-189-\\{random}" }, { "/d/x20261126-1487-\\{random}" } },
+		  "/d/x20261126-\\{digits:7}-\\{random}" },
+		{ NULL, { { "/d/tmpab\\{random}" }, { "/d/tmpx3q_9f0z" } }, "/d/tmp\\{word:8}" },
+		{ NULL,
+		  { { "/d/abcd\\{random}.x" }, { "/d/zzyx\\{random}.x" } },
+		  "/d/\\{word:10}.x" },
 		/* below a directory that varies, and what varies there too */
 		{ NULL, { { "/d/12/", "/d/12/x" }, { "/d/34/", "/d/34/x" } }, "/d/\\{digits:7}/x" },
 		{ NULL,

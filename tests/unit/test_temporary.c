@@ -27,6 +27,14 @@ static void test_shapes(void **state)
 		{ "/tmp/tmp.pHH1TnG69M/", "/tmp/tmp.pHH1TnG69M/", "/tmp/tmp.\\{random}/" },
 		{ "/tmp/go-build123456789", "/tmp/go-build98765432", "/tmp/go-build\\{random}" },
 		{ "/tmp/p-123456789", "/tmp/p-98765432", "/tmp/p-\\{random}" },
+		{ "/d/TempXK4Ua2", "/d/TempXK4Ua2", "/d/Temp\\{random}" },
+		{ "/d/TMP_XK4Ua2", "/d/TMP_XK4Ua2", "/d/TMP_\\{random}" },
+		{ "/d/x20261126-189-k3j2ab", "/d/x20261126-189-abcdef",
+		  "/d/x20261126-189-\\{random}" },
+		/* no prefix; a date before what was made up */
+		{ "/d/3DhCXK4Ua2", "/d/3DhCXK4Ua2", NULL },
+		{ "/d/tmp7n_ab2cd", "/d/tmp7n_ab2cd", NULL },
+		{ "/d/x20261126-1487-do9tx", "/d/x20261126-1487-do9tx", NULL },
 		/* plain words; nothing that stays the same; hostile bytes; sensitive places */
 		{ "/tmp/report", "/tmp/report", NULL },
 		{ "/tmp/passwd.lock", "/tmp/passwd.lock", NULL },
@@ -110,7 +118,7 @@ static void test_bound(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		snprintf(name, sizeof(name), "/tmp/p%dqXK4Ua2", i);
+		snprintf(name, sizeof(name), "/tmp/p%d.XK4Ua2", i);
 		temporary_learn(&observer, name, 0755);
 	}
 	assert_true(observer.shape_count >= 100 && observer.shape_count <= 256);
