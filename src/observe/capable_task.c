@@ -295,6 +295,22 @@ void rule_pidfd_getfd(struct needs *needs)
 }
 
 /*
+ * What is to stay in the permitted set must be there, or nothing is set: a program that gives up
+ * most and names what it keeps (dnsmasq, chronyd) has to be given that, used or not. One that keeps
+ * most takes the set as it finds it, and some away.
+ */
+static void need_kept(struct needs *needs, uint64_t kept)
+{
+	uint64_t had = needs->call->creds->permitted;
+
+	if (2 * __builtin_popcountll(kept) > __builtin_popcountll(had))
+		return;
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (kept & CAP_BIT(cap))
+			need_add(needs, CAP_BIT(cap), "kept in the permitted set");
+}
+
+/*
  * cap_capset(): a capability comes into the inheritable set only out of the bounding set, and
  * without CAP_SETPCAP out of the permitted one: the thread must be given it.
  */
@@ -314,6 +330,7 @@ void rule_capset(struct needs *needs)
 			need_add(needs, CAP_BIT(cap), "inheritable set");
 	if (raised & ~call->creds->permitted)
 		need_add(needs, CAP_BIT(CAP_SETPCAP), "inheritable set");
+	need_kept(needs, data[1] | (uint64_t)data[4] << 32);
 }
 
 /* seccomp_prepare_filter(), landlock_restrict_self(2): without no_new_privs. */

@@ -554,6 +554,12 @@ static void test_capability_sets(void **state)
 	data[2] = CAP_BIT(CAP_CHOWN);
 	assert_string_equal(plain("capset", &root, args), "CAP_CHOWN");
 	assert_string_equal(plain("capset", &user, args), "CAP_CHOWN,CAP_SETPCAP");
+	data[2] = 0;
+	data[1] = CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_CHOWN);
+	assert_string_equal(plain("capset", &root, args), "CAP_CHOWN,CAP_NET_RAW");
+	data[1] = 0xfffffff0; /* four taken away */
+	data[4] = 0xffffffff;
+	assert_string_equal(plain("capset", &root, args), "");
 	assert_string_equal(plain("prctl", &root, ARGS6(PR_CAP_AMBIENT, 2, CAP_CHOWN)),
 			    "CAP_CHOWN");
 	assert_string_equal(plain("prctl", &root, ARGS6(PR_CAP_AMBIENT, 4)), "");
