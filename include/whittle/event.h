@@ -141,6 +141,9 @@ struct trace_options {
 	/* EVENT_ASKED of all that the workload does, also where every call is reported, if it can
 	   be had. */
 	bool measure;
+	/* io_uring_setup(2) answers ENOSYS, so that programs do without: what is done through a
+	   ring is not seen. EVENT_LIMITATION io-uring-denied tells of each. */
+	bool deny_uring;
 };
 
 /*
@@ -166,6 +169,7 @@ int trace_start(const char *path, char *const argv[], const struct trace_options
 struct adopt_options {
 	enum engine engine;
 	bool filtered;        /* ENGINE_NOTIFY: but the filter lets run unreported what is known */
+	bool deny_uring;      /* as in trace_options */
 	const char *farewell; /* borrowed until trace_free() */
 };
 int trace_adopt(const struct adopt_options *options, int listener, struct trace **ret_trace,

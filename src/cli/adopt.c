@@ -414,6 +414,7 @@ static int record(struct adopted *adopted, int listener, int out, struct error *
 	const struct adopt_options how = { .engine = adopted->state.attach ? ENGINE_PTRACE
 									   : ENGINE_NOTIFY,
 					   .filtered = adopted->state.known,
+					   .deny_uring = adopted->options->deny_uring,
 					   .farewell = farewell };
 	if (trace_adopt(&how, listener, &adopted->trace, err) < 0)
 		return -1;

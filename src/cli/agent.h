@@ -17,8 +17,8 @@ struct agent;
 
 /*
  * Begins to listen at path, which must not be there, or be a socket where nobody listens any more.
- * Only the user may connect. Of the options facets, stacks, argv, run and expect count; borrowed.
- * Freed by agent_free().
+ * Only the user may connect. Of the options facets, stacks, argv, run, expect and deny_uring count;
+ * borrowed. Freed by agent_free().
  */
 int agent_new(const struct record_options *options, const char *path, struct agent **ret_agent,
 	      struct error *err);

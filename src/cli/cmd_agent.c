@@ -19,7 +19,8 @@ enum {
 	OPTION_NO_STACKS,
 	OPTION_NO_ARGV,
 	OPTION_ENGINE,
-	OPTION_EXACT
+	OPTION_EXACT,
+	OPTION_DENY_URING
 };
 
 static const struct option long_options[] = {
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{ "no-argv", no_argument, NULL, OPTION_NO_ARGV },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
 	{ "exact", no_argument, NULL, OPTION_EXACT },
+	{ "deny-io-uring", no_argument, NULL, OPTION_DENY_URING },
 	COMMON_OPTIONS,
 };
 
@@ -75,6 +77,9 @@ static int take_option(int option, struct service *service)
 		return 0;
 	case OPTION_EXACT:
 		service->options.exact = true;
+		return 0;
+	case OPTION_DENY_URING:
+		service->options.deny_uring = true;
 		return 0;
 	case OPTION_ENGINE:
 		if (parse_engine(optarg, &service->options.engine) < 0)

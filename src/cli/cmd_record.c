@@ -27,7 +27,8 @@ enum {
 	OPTION_EXACT,
 	OPTION_KNOWN,
 	OPTION_RECHECK,
-	OPTION_HOST
+	OPTION_HOST,
+	OPTION_DENY_URING
 };
 
 static const struct option long_options[] = {
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
 	{ "known", required_argument, NULL, OPTION_KNOWN },
 	{ "recheck", required_argument, NULL, OPTION_RECHECK },
 	{ "host", no_argument, NULL, OPTION_HOST },
+	{ "deny-io-uring", no_argument, NULL, OPTION_DENY_URING },
 	COMMON_OPTIONS,
 };
 
@@ -76,6 +78,7 @@ static const struct {
 	{ OPTION_NO_ARGV, offsetof(struct record_options, argv), false },
 	{ OPTION_EXACT, offsetof(struct record_options, exact), true },
 	{ OPTION_HOST, offsetof(struct record_options, host), true },
+	{ OPTION_DENY_URING, offsetof(struct record_options, deny_uring), true },
 };
 
 /* Was it an option of one of the tables? */

@@ -77,6 +77,7 @@ int engine_start(const struct record_options *options, struct observer *observer
 		calls = observer_free_calls(observer, 0, &count);
 	}
 	how.measure = measure;
+	how.deny_uring = options->deny_uring;
 	how.known = calls;
 	how.known_count = count;
 	int result = start(options, &how, path, argv, ret_trace, err);

@@ -26,8 +26,14 @@ static const struct {
 	{ "interrupted-calls",
 	  "a signal interrupted calls before whittle saw them: those that were not made again are "
 	  "missing (--engine ptrace sees all)" },
-	{ "io-uring", "the workload used io_uring: files and sockets that it reached through the "
-		      "ring were not seen" },
+	{ "io-uring",
+	  "the workload used io_uring: files and sockets that it reached through the ring were not "
+	  "seen (--deny-io-uring has it do without; a process with seccomp filters of its own "
+	  "under "
+	  "--engine notify only)" },
+	{ "io-uring-denied",
+	  "the workload was told that there is no io_uring (--deny-io-uring): what it does where "
+	  "there is one was not seen, and its profiles do not grant it" },
 	{ "known-by-name",
 	  "runtimes take names of calls, not numbers: what is known of the native ABI runs "
 	  "unseen in every ABI (a process that shows another one is a loss)" },

@@ -14,6 +14,7 @@ struct record_options {
 	double timeout;       /* seconds; 0: none */
 	int expect;
 	bool append, replace, wait_main, stacks, argv;
+	bool deny_uring; /* trace_options.deny_uring */
 	enum engine_choice engine;
 	unsigned int facets;          /* enum facet */
 	bool exact;                   /* no filter: every call is seen */

@@ -14,6 +14,7 @@
  * door, is a tracee too and sends itself a signal when there is a notification.
  */
 #include <trace/attach.h>
+#include <trace/denied.h>
 #include <trace/filtered.h>
 
 #include <errno.h>
@@ -287,6 +288,7 @@ int attach_adopt(struct trace *trace, const struct adopt_options *options, int l
 	struct attach *attach = xcalloc(1, sizeof(*attach));
 
 	trace->attach = attach;
+	denied_init(trace, options->deny_uring);
 	attach->listener = attach->guardian.lifeline = -1;
 	if (notification_check_listener(fd, err) < 0)
 		return -1;

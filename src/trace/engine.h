@@ -31,6 +31,7 @@ struct tracee {
 	bool no_new_privs;     /* set by whittle, not by it */
 	bool argument_changed; /* of the call that it is in: to be put back */
 	uint64_t argument;
+	bool denied; /* the call that it is in is not made: denied.c */
 	UT_hash_handle hh;
 };
 
@@ -94,6 +95,7 @@ struct trace {
 	pid_t notifier;            /* whose notification waits for its answer, or 0 */
 	bool deaf;                 /* no listener is open: calls that would notify have to pass */
 	struct own *own;
+	int64_t *denied;       /* number of the call by place in abis[]; NULL: none is */
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	int asked_ready;       /* asked_prepare(), or -1 */
 	bool measured;         /* all tracees are watched from their beginning */

@@ -13,6 +13,7 @@
  * EINTR, also a call that never would (seccomp_do_user_notification() in kernel/seccomp.c). That it
  * may have been one that was then never seen is a limitation: check_gap().
  */
+#include <trace/denied.h>
 #include <trace/filtered.h>
 #include <trace/notify.h>
 
@@ -48,13 +49,16 @@ static void answer(struct notify *notify)
 		return;
 	notify->pending = false;
 	/* What whittle added is taken out of the answer: then 0 is what the call returns. */
-	if (notify->hide)
+	if (notify->denied)
+		notification_refuse(&notify->notification, notify->listener, -ENOSYS);
+	else if (notify->hide)
 		notification_refuse(&notify->notification, notify->listener, 0);
 	else
 		notification_continue(&notify->notification, notify->listener);
 	if (notify->leaving)
 		thread_end(notify, notify->leaving);
 	notify->leaving = 0;
+	notify->denied = false;
 }
 
 static bool is_valid(const struct notify *notify)
@@ -267,7 +271,9 @@ static void handle(struct trace *trace)
 		return;
 	}
 	notification_entry(&notify->notification, process->tgid, &entry);
-	foresee(trace, process, &entry);
+	notify->denied = denied_entry(trace, &entry, &entry);
+	if (!notify->denied)
+		foresee(trace, process, &entry);
 	trace_queue(trace, &entry);
 }
 
@@ -576,6 +582,7 @@ static int notify_start(struct trace *trace, const char *path, char *const argv[
 	};
 	struct launch launch;
 
+	denied_init(trace, trace->options->deny_uring);
 	notify->filtered = trace->options->known_count > 0;
 	trace->filters = notify->filtered;
 	if (allocate(notify, NULL, err) < 0 || listener_plan(&listener, trace->options, err) < 0)
@@ -604,6 +611,7 @@ int notify_adopt(struct trace *trace, const struct adopt_options *options, int l
 	AUTO_CLOSE int fd = listener;
 	struct notify *notify = notify_new(trace);
 
+	denied_init(trace, options->deny_uring);
 	notify->adopted = true;
 	notify->filtered = options->filtered;
 	trace->filters = options->filtered;
@@ -634,6 +642,7 @@ static void notify_release(struct trace *trace)
 	guardian_end(&notify->guardian);
 	witness_end(&notify->witness);
 	processes_release(trace);
+	denied_free(trace);
 	auto_close(&notify->listener);
 	auto_close(&notify->deaths);
 	notification_release(&notify->notification);

@@ -25,6 +25,7 @@ struct notify {
 	pid_t leaving;         /* the thread of the request, if its call ends it */
 	bool pending;          /* the request waits for its answer */
 	bool hide;             /* the pending call is not made, and returns 0 */
+	bool denied;           /* it is not made, as denied.c says */
 	bool own_no_new_privs; /* some thread of the workload set it itself */
 	bool filtered;         /* there are calls that the filter lets run unreported */
 	bool adopted;          /* the listener came from elsewhere: there is no main process */

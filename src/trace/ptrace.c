@@ -1,5 +1,6 @@
 /* ptrace stops -> events (ptrace(2), "Stopped states"; PTRACE_SEIZE semantics throughout). */
 #include <trace/attach.h>
+#include <trace/denied.h>
 #include <trace/filtered.h>
 #include <trace/launch.h>
 #include <trace/notified.h>
@@ -56,6 +57,8 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 	tracee->call = *call;
 	tracee->in_call = tracee->entered = true;
 	tracee->stops = tracee->recalled = tracee->restarts = false;
+	if (denied_enter(trace, tracee, ret_event))
+		return 1;
 	if (trace->started && own_entry(trace, tracee))
 		mode = RESULT_COMES;
 	tracee->call.result_mode = mode;
@@ -81,6 +84,11 @@ static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result
 {
 	if (!tracee->in_call) /* a new task's return from its creator's clone */
 		return 0;
+	if (denied_leave(tracee)) {
+		tracee->in_call = false;
+		filtered_call_ended(tracee);
+		return 0;
+	}
 	enum refuser refusal =
 		trace->started ? judge_failure(trace, &tracee->call, result) : REFUSER_OTHER;
 	notified_passed(tracee);
@@ -595,6 +603,7 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
 	struct launch_plan plan = { .path = path, .argv = argv };
 	struct filtered_plan filtered = { .no_new_privs = !has_capability(CAP_SYS_ADMIN) };
 
+	denied_init(trace, trace->options->deny_uring);
 	if (trace->options->known_count == 0 || trace->outer_filters != 0)
 		return launch_and_follow(trace, &plan, err);
 	int result = build_known(trace, &filtered, err);
@@ -629,6 +638,7 @@ void ptrace_release(struct trace *trace)
 			trace_remove(trace, tracee);
 	}
 	notified_free(trace);
+	denied_free(trace);
 	free(trace->reports);
 	own_free(trace->own);
 }
