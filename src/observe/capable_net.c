@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
+#include <whittle/file.h>
 
 #define NET_ADMIN  CAP_BIT(CAP_NET_ADMIN)
 #define NET_EITHER (CAP_BIT(CAP_NET_RAW) | NET_ADMIN)
@@ -170,6 +171,7 @@ struct option_row {
 		NOT_MONOTONIC, /* a clock */
 		BOUND,         /* the socket is bound to a device already */
 		GROUP,         /* of netlink: the protocol decides */
+		NOT_FREE,      /* an algorithm that not everybody may choose, or have loaded */
 		GET_TOO        /* to read it takes the same */
 	} when;
 	uint64_t any_of;
@@ -213,7 +215,9 @@ static const struct option_row options[] = {
 	{ IPPROTO_IPV6, IPV6_HOPOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_HOPOPTS" },
 	{ IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_RTHDRDSTOPTS" },
 	{ IPPROTO_IPV6, IPV6_DSTOPTS, ANY_VALUE, CAP_BIT(CAP_NET_RAW), "IPV6_DSTOPTS" },
+	{ IPPROTO_TCP, TCP_CONGESTION, NOT_FREE, NET_ADMIN, "TCP_CONGESTION" },
 	{ IPPROTO_TCP, TCP_REPAIR, ANY_VALUE, NET_ADMIN, "TCP_REPAIR" },
+	{ IPPROTO_TCP, TCP_ULP, NOT_FREE, NET_ADMIN, "TCP_ULP" },
 };
 
 /* sock_bindtoindex_locked(): who has bound it may not take that back (before 5.7: not bind it). */
@@ -226,6 +230,51 @@ static bool is_bound(const struct call *call)
 	return !kernel_is(5, 7) ||
 	       (socket >= 0 &&
 		getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device, &size) == 0 && size > 0);
+}
+
+/* Is the word one of those in the file? */
+static bool lists(const char *file, const char *word)
+{
+	AUTO_FREE char *line = file_read_line(file);
+	size_t length = strlen(word);
+
+	for (const char *at = line; at && *at; at += strspn(at, " ")) {
+		size_t its = strcspn(at, " ");
+
+		if (its == length && strncmp(at, word, length) == 0)
+			return true;
+		at += its;
+	}
+	return false;
+}
+
+/*
+ * tcp_set_congestion_control() in net/ipv4/tcp_cong.c: what the administrator allows to all, or
+ * what the socket has already; tcp_set_ulp() in net/ipv4/tcp_ulp.c: what needs no module to be
+ * loaded.
+ */
+static bool is_free_algorithm(const struct call *call)
+{
+	char name[16] = "", current[16] = ""; /* TCP_CA_NAME_MAX, TCP_ULP_NAME_MAX */
+	socklen_t size = sizeof(current) - 1;
+	size_t length = call_u32(call, 4) < sizeof(name) ? call_u32(call, 4) : sizeof(name) - 1;
+
+	if (tracee_read(call->tid, call->args[3], name, length) < 0)
+		return true; /* EFAULT */
+	if (call_int(call, 2) == TCP_ULP)
+		return lists("/proc/sys/net/ipv4/tcp_available_ulp", name);
+	if (lists("/proc/sys/net/ipv4/tcp_allowed_congestion_control", name))
+		return true;
+	AUTO_CLOSE int socket = borrow_socket(call, call_int(call, 0));
+	return socket >= 0 &&
+	       getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, current, &size) == 0 &&
+	       strcmp(current, name) == 0;
+}
+
+static bool takes_number(const struct option_row *row)
+{
+	return row->when == NOT_ZERO || row->when == NOT_LOW_PRIORITY || row->when == OVER_8 ||
+	       row->when == NOT_MONOTONIC;
 }
 
 static bool applies(const struct call *call, const struct option_row *row, int32_t value)
@@ -241,6 +290,8 @@ static bool applies(const struct call *call, const struct option_row *row, int32
 		return value != CLOCK_MONOTONIC;
 	case BOUND:
 		return is_bound(call);
+	case NOT_FREE:
+		return !is_free_algorithm(call);
 	default:
 		return true;
 	}
@@ -271,8 +322,7 @@ void rule_setsockopt(struct needs *needs)
 		need_netlink_group(needs);
 		return;
 	}
-	if (row->when != ANY_VALUE && row->when != GET_TOO && row->when != BOUND &&
-	    tracee_read(call->tid, call->args[3], &value, sizeof value) < 0)
+	if (takes_number(row) && tracee_read(call->tid, call->args[3], &value, sizeof value) < 0)
 		return;
 	if (applies(call, row, value))
 		need_add(needs, row->any_of, row->object);

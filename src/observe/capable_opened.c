@@ -111,6 +111,22 @@ static bool starts(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/*
+ * net_ctl_permissions() in net/sysctl_net.c: as to settings of the network its administrator is as
+ * good as root. test_perm() in fs/proc/proc_sysctl.c asks for no other capability.
+ */
+static void need_network_setting(struct needs *needs, const struct path *path, unsigned int mask)
+{
+	const struct creds *creds = needs->call->creds;
+	unsigned int mode = path->object.mode;
+	bool in_group = creds->egid == 0;
+
+	for (size_t i = 0; i < creds->group_count; i++)
+		in_group |= creds->groups[i] == 0;
+	if (creds->euid != 0 && mask & ~(in_group ? mode >> 3 : mode) && !(mask & ~(mode >> 6)))
+		need_add(needs, CAP_BIT(CAP_NET_ADMIN), path->name);
+}
+
 /* The file itself: what is below /proc/PID is not in the table. */
 static void need_kernel_file(struct needs *needs, const struct path *path, unsigned int mask)
 {
@@ -124,6 +140,8 @@ static void need_kernel_file(struct needs *needs, const struct path *path, unsig
 	if (mask & MAY_WRITE && starts(path->name, "/proc/sys/net/ipv4/conf/") &&
 	    strcmp(last, "/forwarding") == 0)
 		need_add(needs, CAP_BIT(CAP_NET_ADMIN), path->name);
+	if (starts(path->name, "/proc/sys/net/"))
+		need_network_setting(needs, path, mask);
 	/* set_permissions() in kernel/ucount.c: others may read */
 	if (mask & MAY_WRITE && starts(path->name, "/proc/sys/user/"))
 		need_add(needs, CAP_BIT(CAP_SYS_RESOURCE), path->name);

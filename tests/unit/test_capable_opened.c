@@ -18,8 +18,9 @@
 
 static const struct creds root = { .effective = UINT64_MAX, .permitted = UINT64_MAX };
 
-/* What root needs to open its own file of that name: "" or masks with "," between. */
-static const char *to_open(const char *name, mode_t mode, dev_t device, pid_t process, int flags)
+/* What one needs to open root's file of that name: "" or masks with "," between. */
+static const char *opens(const struct creds *creds, const char *name, mode_t mode, dev_t device,
+			 pid_t process, int flags)
 {
 	static char text[256];
 	AUTO_BUF struct buf out = BUF_INIT;
@@ -36,7 +37,7 @@ static const char *to_open(const char *name, mode_t mode, dev_t device, pid_t pr
 			     .args = args,
 			     .paths = &path,
 			     .path_count = 1,
-			     .creds = &root };
+			     .creds = creds };
 	size_t count = capable_needs(&call, needs);
 
 	for (size_t i = 0; i < count; i++) {
@@ -48,6 +49,11 @@ static const char *to_open(const char *name, mode_t mode, dev_t device, pid_t pr
 	capable_release(needs, count);
 	snprintf(text, sizeof(text), "%s", buf_text(&out));
 	return text;
+}
+
+static const char *to_open(const char *name, mode_t mode, dev_t device, pid_t process, int flags)
+{
+	return opens(&root, name, mode, device, process, flags);
 }
 
 static void test_devices(void **state)
@@ -93,6 +99,27 @@ static void test_kernel_files(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_string_equal(to_open(rows[i].name, S_IFREG | 0600, 0, 0, rows[i].flags),
 				    rows[i].needs);
+}
+
+/* Settings of the network: root may, and who administrates it. No other capability counts. */
+static void test_network_settings(void **state)
+{
+	static gid_t roots[] = { 0 };
+	struct creds user = { .ruid = 10, .euid = 10, .egid = 20, .effective = UINT64_MAX };
+	const char *ttl = "/proc/sys/net/ipv4/ip_default_ttl", *last = "/proc/sys/kernel/hostname";
+
+	(void)state;
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0644, 0, 0, O_WRONLY), "CAP_NET_ADMIN");
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0644, 0, 0, O_RDONLY), "");
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0600, 0, 0, O_RDONLY), "CAP_NET_ADMIN");
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0444, 0, 0, O_WRONLY), "");
+	assert_string_equal(opens(&user, last, S_IFREG | 0644, 0, 0, O_WRONLY), "");
+	user.groups = roots;
+	user.group_count = 1;
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0660, 0, 0, O_WRONLY), "");
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0640, 0, 0, O_WRONLY), "CAP_NET_ADMIN");
+	user.euid = 0;
+	assert_string_equal(opens(&user, ttl, S_IFREG | 0644, 0, 0, O_WRONLY), "");
 }
 
 static void test_own_files(void **state)
@@ -154,9 +181,8 @@ static void test_others_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_kernel_files),
-		cmocka_unit_test(test_own_files),
+		cmocka_unit_test(test_devices),          cmocka_unit_test(test_kernel_files),
+		cmocka_unit_test(test_network_settings), cmocka_unit_test(test_own_files),
 		cmocka_unit_test(test_others_files),
 	};
 
