@@ -73,6 +73,17 @@ bool proc_catches(pid_t tid, int signal)
 	return caught && strtoull(caught, NULL, 16) >> (signal - 1) & 1;
 }
 
+bool proc_is_first(pid_t tgid)
+{
+	AUTO_FREE char *status = proc_status(tgid);
+	const char *pids = status ? proc_field(status, "NSpid") : NULL;
+
+	if (!pids)
+		return false;
+	size_t length = strcspn(pids, "\n"); /* the innermost is the last, behind a tab */
+	return length && pids[length - 1] == '1' && (length == 1 || pids[length - 2] == '\t');
+}
+
 /* ---- images ---- */
 
 /* FNV-1a */

@@ -23,6 +23,9 @@ bool proc_runs(pid_t tid);
 /* Has the process of the task a handler for the signal? */
 bool proc_catches(pid_t tid, int signal);
 
+/* Is the process the first one of its pid namespace? */
+bool proc_is_first(pid_t tgid);
+
 /*
  * A number that is another one after each execve(2): of the device and inode of the image, the
  * auxiliary vector and the random bytes that AT_RANDOM points to (getauxval(3)), which the kernel

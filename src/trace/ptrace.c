@@ -258,12 +258,41 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 	return announced;
 }
 
+/* Has it made a fault that ends it? */
+static bool is_fatal_fault(const struct tracee *tracee, const siginfo_t *info)
+{
+	bool fault = info->si_signo == SIGSEGV || info->si_signo == SIGBUS ||
+		     info->si_signo == SIGILL || info->si_signo == SIGFPE;
+
+	return fault && info->si_code > 0 && !proc_catches(tracee->tid, info->si_signo);
+}
+
+/*
+ * The first process of a pid namespace that is traced no fault can end: it would make it for ever
+ * (kernel/signal.c, force_sig_info_to_task()). Untraced it makes it once more.
+ */
+static int let_end(struct trace *trace, struct tracee *tracee, int signal, struct event *ret_event)
+{
+	trace->current = 0;
+	ptrace(PTRACE_DETACH, tracee->tid, 0, 0);
+	*ret_event = (struct event){ .kind = EVENT_EXIT,
+				     .tid = tracee->tid,
+				     .tgid = tracee->tgid,
+				     .filtered = tracee->filtered,
+				     .status = signal };
+	trace_remove(trace, tracee);
+	return 1;
+}
+
 static int handle_signal(struct trace *trace, struct tracee *tracee, int signal,
 			 struct event *ret_event)
 {
 	siginfo_t info;
-	bool sent = ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info) == 0 && info.si_code <= 0;
+	bool known = ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info) == 0;
+	bool sent = known && info.si_code <= 0;
 
+	if (known && is_fatal_fault(tracee, &info) && proc_is_first(tracee->tgid))
+		return let_end(trace, tracee, signal, ret_event);
 	trace->current_signal = signal;
 	notified_interrupted(trace, tracee, signal);
 	*ret_event = (struct event){ .kind = EVENT_SIGNAL,

@@ -15,12 +15,14 @@
  *	engine_storm memory N       N calls with no address space left
  *	engine_storm locked N       N calls with all memory locked
  *	engine_storm ptrace N       traces a child of its own by N stops
+ *	engine_storm first N        N children, each the first of a pid namespace, make a fault
  *	engine_storm endless        calls until it is killed
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -358,6 +360,27 @@ static void kind_ptrace(int count)
 	printf("%s, status %#x\n", stops > count ? "traced" : "not traced", (unsigned int)status);
 }
 
+/* No signal ends the first process of a pid namespace but SIGKILL, and a fault of its own. */
+static void kind_first(int count)
+{
+	volatile int *volatile nowhere = NULL;
+	int good = 0;
+
+	for (int i = 0; i < count; i++) {
+		pid_t pid = child();
+		if (pid == 0) {
+			if (unshare(CLONE_NEWPID) < 0)
+				_exit(77);
+			pid = child();
+			if (pid == 0)
+				*nowhere = calls(100);
+			_exit((status_of(pid) & 0x7f) == SIGSEGV ? 0 : 1); /* with a core or not */
+		}
+		good += status_of(pid) == 0;
+	}
+	printf("%d ended by a fault\n", good);
+}
+
 static void kind_endless(int count)
 {
 	(void)count;
@@ -382,6 +405,7 @@ static const struct {
 	{ "memory", kind_memory },   { "orphans", kind_orphans },
 	{ "locked", kind_locked },   { "ptrace", kind_ptrace },
 	{ "endless", kind_endless }, { "interrupts", kind_interrupts },
+	{ "first", kind_first },
 };
 
 int main(int argc, char **argv)
