@@ -161,13 +161,21 @@ static bool is_mixed_hex(const char *text, size_t length)
 	return digit && letter;
 }
 
+/* All of a word, or its end: "CMakeCache.txt.tmp96dcf" is CMake's. */
 static void add_hex(struct shapes *shapes, const char *path, size_t start, size_t end, size_t size)
 {
+	enum { TAIL_LEAST = 5 }; /* shorter ones are words: "a64", "sha256" */
+
 	(void)size;
 	for (size_t at = start, run; at < end; at += run ? run : 1) {
+		size_t tail = 0;
+
 		run = word_run(path, at, end);
-		if (run >= RANDOM_LEAST && is_mixed_hex(path + at, run))
-			add_place(shapes, path, at, run, "hex", run);
+		while (tail < run && hex_run(path, at + run - tail - 1, end))
+			tail++;
+		size_t least = tail == run ? RANDOM_LEAST : TAIL_LEAST;
+		if (tail >= least && is_mixed_hex(path + at + run - tail, tail))
+			add_place(shapes, path, at + run - tail, tail, "hex", tail);
 	}
 }
 

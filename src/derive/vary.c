@@ -5,7 +5,7 @@
  * is taken for is the narrowest that holds both:
  * - a whole number, as a process id: of any length up to the longest, and up to 7 digits
  *   (PID_MAX_LIMIT);
- * - a word of that many 0-9 and a-f, with both among them;
+ * - a word of that many 0-9 and a-f, with both among them, or the end of one;
  * - that many letters, digits and underscores at the end of a word, where they are mixed as chance
  *   mixes them: names that people make up ("decoder.pyc" here, "encoder.pyc" there) are left alone;
  * - numbers in all places of the name where there are some, a UUID, or every word of the name that

@@ -17,7 +17,8 @@ enum {
 
 /* DIR PREFIX random SUFFIX */
 struct name_shape {
-	char *dir; /* ends in "/" */
+	bool is_file; /* directories are called otherwise */
+	char *dir;    /* ends in "/" */
 	char *prefix, *suffix;
 	struct name_shape *next;
 };
@@ -127,7 +128,8 @@ static const struct name_shape *find_shape(const struct observer *observer, cons
 					   size_t dir_length, const char *component, size_t length)
 {
 	for (const struct name_shape *shape = observer->shapes; shape; shape = shape->next)
-		if (strlen(shape->dir) == dir_length && memcmp(shape->dir, dir, dir_length) == 0 &&
+		if (!(shape->is_file && component[length] == '/') &&
+		    strlen(shape->dir) == dir_length && memcmp(shape->dir, dir, dir_length) == 0 &&
 		    middle_length(shape, component, length))
 			return shape;
 	return NULL;
@@ -181,6 +183,7 @@ void temporary_learn(struct observer *observer, const char *name, mode_t directo
 	    !find_random(component, length, shared, &start, &end))
 		return;
 	struct name_shape *shape = xcalloc(1, sizeof(*shape));
+	shape->is_file = component[length] != '/';
 	shape->dir = xstrndup(name, (size_t)(component - name));
 	shape->prefix = xstrndup(component, start);
 	shape->suffix = xstrndup(component + end, length - end);

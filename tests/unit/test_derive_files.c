@@ -107,6 +107,13 @@ static void test_patterns(void **state)
 		/* words that were made up */
 		{ NULL, { { "/d/a-0f1e2d" }, { "/d/a-9a8b7c" } }, "/d/a-\\{hex:6}" },
 		{ NULL,
+		  { { "/d/a.txt.tmp96dcf" }, { "/d/a.txt.tmp3ac65" } },
+		  "/d/a.txt.tmp\\{hex:5}" },
+		{ NULL,
+		  { { "/d/x.lock9bb2b3a0bda53f70", "/d/x.lock1234567890123456" },
+		    { "/d/x.lock5e077e9d0e716b17" } },
+		  "/d/x.lock\\{hex:16}" },
+		{ NULL,
 		  { { "/d/550e8400-e29b-41d4-a716-446655440000.x" },
 		    { "/d/6ba7b810-9dad-11d1-80b4-00c04fd430c8.x" } },
 		  "/d/\\{hex:8}-\\{hex:4}-\\{hex:4}-\\{hex:4}-\\{hex:12}.x" },

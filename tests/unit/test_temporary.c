@@ -20,6 +20,8 @@ static void test_shapes(void **state)
 		{ "/tmp/sedXK4Ua2", "/tmp/sedabcde", NULL },
 		{ "/tmp/sedXK4Ua2", "/tmp/sed.conf.d", NULL },
 		{ "/tmp/sedXK4Ua2", "/var/sedXK4Ua2", NULL },
+		{ "/tmp/sedXK4Ua2", "/tmp/sedabcdef/f",
+		  NULL }, /* a file's name, not a directory's */
 		{ "/tmp/sedXK4Ua2", "/tmp/cutXK4Ua2", NULL },
 		{ "/tmp/ccXK4Ua2.s", "/tmp/ccabcde1.s", "/tmp/cc\\{random}.s" },
 		{ "/tmp/ccXK4Ua2.s", "/tmp/ccabcde1.o", NULL },
