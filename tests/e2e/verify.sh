@@ -216,6 +216,11 @@ judged()
 }
 judged 'the recorded list is proven' 0 "$chown_line" one -- chown 1000 f
 t_like 'and that is said' "$said" 'recorded list is proven'
+# The third time it bears the refusal, as a server does that has answered before its worker dies.
+echo 0 >n
+judged 'a refusal that is borne now and then' 0 "$chown_line" \
+	one -- sh -c 'chown 1000 f || { n=$(cat n); echo $((n + 1)) >n; [ "$n" = 2 ]; }'
+t_is 'it was borne, and tried again' "$(cat n)" 4
 judged 'a file stands for its directory, options may follow it' 0 "$chown_line" \
 	one/evidence.json --ablate=caps -- chown 1000 f
 judged 'what is recorded and not needed is found' 1 \
