@@ -83,6 +83,7 @@ struct trace {
 	size_t report_head, report_count, report_size;
 	/* ptrace: filters. */
 	bool started;        /* the workload's own image runs */
+	bool files_shared;   /* some processes may share descriptors */
 	bool own_filters;    /* some process of the workload has seccomp filters of its own */
 	bool no_new_privs;   /* whittle set it in some process of the workload */
 	long outer_filters;  /* of whittle itself, which the workload inherits */

@@ -217,8 +217,8 @@ bool notified_possible(struct trace *trace, uint64_t *ret_pass)
 
 bool notified_can(struct trace *trace, const struct tracee *tracee, uint64_t *ret_pass)
 {
-	return notified_possible(trace, ret_pass) && is_alone(tracee->tgid) &&
-	       can_take(trace->notified, tracee->tgid);
+	return notified_possible(trace, ret_pass) && !trace->files_shared &&
+	       is_alone(tracee->tgid) && can_take(trace->notified, tracee->tgid);
 }
 
 void notified_take(struct trace *trace, struct tracee *tracee, int number)

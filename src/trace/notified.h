@@ -31,7 +31,7 @@ bool notified_possible(struct trace *trace, uint64_t *ret_pass);
 
 /*
  * Can the filter of tracee, which is stopped, have a listener? Not if its process has several
- * threads, which would see the descriptor.
+ * threads, or may share its descriptors with another: they would see that of the listener.
  */
 bool notified_can(struct trace *trace, const struct tracee *tracee, uint64_t *ret_pass);
 

@@ -117,7 +117,10 @@ static bool follow_clone(struct trace *trace, const int64_t *numbers, struct tra
 	struct event *call = &tracee->call;
 	uint64_t flags, old;
 
-	if (!read_clone_flags(numbers, call, &flags) || !(flags & CLONE_UNTRACED))
+	if (!read_clone_flags(numbers, call, &flags))
+		return false;
+	trace->files_shared |= flags & CLONE_FILES && !(flags & CLONE_THREAD);
+	if (!(flags & CLONE_UNTRACED))
 		return false;
 	uint64_t tamed = flags & ~(uint64_t)CLONE_UNTRACED;
 	bool done = is_call(numbers, call, CLONE)

@@ -101,6 +101,7 @@ storms '200 killed' any "$storm" kills 200
 storms 'orphans' any "$storm" orphans 50
 storms 'no address space left' any "$storm" memory 1000
 storms 'memory is locked' yes "$storm" locked 1000
+storms 'descriptors are shared' yes "$storm" shared 25
 storms 'the first of a pid namespace makes a fault' any "$storm" first 3
 storms 'job control' any "$WORKLOADS/stops"
 

@@ -16,6 +16,7 @@
  *	engine_storm locked N       N calls with all memory locked
  *	engine_storm ptrace N       traces a child of its own by N stops
  *	engine_storm first N        N children, each the first of a pid namespace, make a fault
+ *	engine_storm shared N       N pairs of processes that use the same descriptors
  *	engine_storm endless        calls until it is killed
  */
 #include <err.h>
@@ -381,6 +382,54 @@ static void kind_first(int count)
 	printf("%d ended by a fault\n", good);
 }
 
+static atomic_int *finished;
+
+/* None but these are there: each number is the lowest that is free. */
+static int use_descriptors(void *arg)
+{
+	const int *first = arg, second = *first + 1;
+	int wrong = 0;
+
+	while (!*finished)
+		if (dup(STDOUT_FILENO) != *first || dup2(STDOUT_FILENO, second) != second ||
+		    close(second) < 0 || close(*first) < 0)
+			wrong++;
+	_exit(wrong ? 1 : 5);
+}
+
+/* It has its descriptors in common with a process of its own. */
+static int share_descriptors(void)
+{
+	const size_t size = 1 << 16;
+	char *stack = malloc(size);
+	int first = dup(STDOUT_FILENO), wrong = 0;
+
+	close(first);
+	finished = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = clone(use_descriptors, stack + size, CLONE_FILES | SIGCHLD, &first);
+	for (int i = 0; i < 600; i++)
+		if (access("/", F_OK) < 0 || access("/no/such/name", F_OK) == 0 || getppid() == 0)
+			wrong++;
+	*finished = 1;
+	return wrong + (status_of(pid) != 5 << 8);
+}
+
+static void kind_shared(int count)
+{
+	pid_t *pids = calloc((size_t)count, sizeof(*pids));
+	int good = 0;
+
+	for (int i = 0; i < count; i++) {
+		pids[i] = child();
+		if (pids[i] == 0)
+			_exit(share_descriptors() ? 1 : 0);
+	}
+	for (int i = 0; i < count; i++)
+		good += status_of(pids[i]) == 0;
+	printf("%d good\n", good);
+	free(pids);
+}
+
 static void kind_endless(int count)
 {
 	(void)count;
@@ -405,7 +454,7 @@ static const struct {
 	{ "memory", kind_memory },   { "orphans", kind_orphans },
 	{ "locked", kind_locked },   { "ptrace", kind_ptrace },
 	{ "endless", kind_endless }, { "interrupts", kind_interrupts },
-	{ "first", kind_first },
+	{ "first", kind_first },     { "shared", kind_shared },
 };
 
 int main(int argc, char **argv)
