@@ -7,7 +7,7 @@
 
 #include <whittle/fact.h>
 
-#define EVIDENCE_SCHEMA "whittle-evidence/4"
+#define EVIDENCE_SCHEMA "whittle-evidence/5"
 
 /* What a run was to learn. Those that observer_new() takes have its values. */
 enum facet {
@@ -79,6 +79,8 @@ struct evidence_run {
 	char *libc;          /* whittle's own C library: "glibc 2.36" */
 	bool privileged;     /* whittle held CAP_SYS_PTRACE */
 	char *user;          /* "0:0": uid and gid that it began with, its own; "": not known */
+	char *groups;        /* "27,44": what it is in besides, ascending; of a container's user
+				that is not root, else "" */
 	struct evidence_peak peak;
 	/* enum container_field; all NULL: the run was of a program on the host */
 	char *container[CONTAINER_FIELDS];

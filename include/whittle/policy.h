@@ -149,6 +149,7 @@ enum setting_label {
  *   tmpfs DIR     scratch; detail "exec" if files there are executed
  *   volume DIR    written, and no scratch, or what was there before is used ("filled")
  *   engine-socket PATH, secret PATH: findings, names only
+ *   group-add GID: the user is in that group too
  *   user UID:GID, memory 64M (binary), pids-limit 64; no value: nothing was measured, or root
  */
 struct setting {

@@ -94,33 +94,57 @@ static void tell(const struct adopted *adopted, enum adopt_word word)
 	send(adopted->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Is it in groups that UID:GID does not give it? Then these two numbers do not say who it is. */
-static bool has_more_groups(pid_t tgid, int64_t gid)
+/* What a group is called where its user namespace has no number for it: user_namespaces(7). */
+enum { OVERFLOW_GROUP = 65534 };
+
+static int compare_groups(const void *a, const void *b)
 {
-	AUTO_FREE char *status = proc_status(tgid);
-	const char *groups = status ? proc_field(status, "Groups") : NULL;
-	char *end;
+	long long one = *(const long long *)a, other = *(const long long *)b;
 
-	while (groups) {
-		long long group = strtoll(groups, &end, 10);
-
-		if (end == groups)
-			break;
-		if (group != gid)
-			return true;
-		groups = end;
-	}
-	return false;
+	return (one > other) - (one < other);
 }
 
-/* In the numbers of the container, whose user namespace whittle is in. */
+/* The groups that it is in besides gid, "27,44", appended; -1 if some have no number here. */
+static int read_groups(pid_t tgid, int64_t gid, struct buf *ret_groups)
+{
+	AUTO_FREE char *status = proc_status(tgid);
+	const char *text = status ? proc_field(status, "Groups") : NULL;
+	AUTO_FREE long long *groups = NULL;
+	size_t count = 0;
+	char *end;
+
+	for (; text; text = end) {
+		long long group = strtoll(text, &end, 10);
+
+		if (end == text)
+			break;
+		if (group == gid)
+			continue;
+		if (group == OVERFLOW_GROUP)
+			return -1;
+		groups = xrealloc(groups, count + 1, sizeof(*groups));
+		groups[count++] = group;
+	}
+	if (count)
+		qsort(groups, count, sizeof(*groups), compare_groups);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || groups[i] != groups[i - 1])
+			buf_addf(ret_groups, "%s%lld", i ? "," : "", groups[i]);
+	return 0;
+}
+
+/* In the numbers of the container, whose user namespace whittle is in. Root needs no group. */
 static void note_user(struct evidence_run *run, pid_t tgid)
 {
 	int64_t uid = proc_number(tgid, "Uid"), gid = proc_number(tgid, "Gid");
+	AUTO_BUF struct buf groups = BUF_INIT;
 
 	free(STEAL(run->user));
-	if (uid >= 0 && gid >= 0 && !(uid && has_more_groups(tgid, gid)))
-		run->user = xasprintf("%lld:%lld", (long long)uid, (long long)gid);
+	free(STEAL(run->groups));
+	if (uid < 0 || gid < 0 || (uid && read_groups(tgid, gid, &groups) < 0))
+		return;
+	run->user = xasprintf("%lld:%lld", (long long)uid, (long long)gid);
+	run->groups = xstrdup(buf_text(&groups));
 }
 
 /* The first image: its process, and its arguments as execve(2) left them. */

@@ -126,9 +126,15 @@ static void derive_tasks(const struct marks *marks, struct policy *policy)
 
 struct users {
 	const char *user; /* as whom all runs began, exec sessions aside; NULL: not known of all */
+	const char *groups;
 	bool differ;
 	bool of_host; /* of a run it is who ran whittle */
 };
+
+static const char *groups_of(const struct evidence_run *run)
+{
+	return run->groups ? run->groups : "";
+}
 
 static struct users find_users(const struct evidence *evidence)
 {
@@ -144,22 +150,44 @@ static struct users find_users(const struct evidence *evidence)
 		users.of_host |= !layer;
 		if (!run->user || !*run->user)
 			unknown = true;
-		else if (users.user && strcmp(users.user, run->user) != 0)
+		else if (users.user && (strcmp(users.user, run->user) != 0 ||
+					strcmp(users.groups, groups_of(run)) != 0))
 			users.differ = true;
-		else
+		else {
 			users.user = run->user;
+			users.groups = groups_of(run);
+		}
 	}
 	if (users.differ || unknown)
 		users.user = NULL;
 	return users;
 }
 
-/* In a numbered user's place Docker takes no more than that: runc's libcontainer/user. */
-static bool is_settable(const char *user)
+/*
+ * "7:8", "27,44": in a number's place Docker takes no more than that (runc's libcontainer/user).
+ */
+static bool is_settable(const char *ids)
 {
-	char *gid;
+	char *end;
 
-	return strtoull(user, &gid, 10) <= INT32_MAX && strtoull(gid + 1, NULL, 10) <= INT32_MAX;
+	while (*ids) {
+		if (strtoull(ids, &end, 10) > INT32_MAX)
+			return false;
+		ids = *end ? end + 1 : end;
+	}
+	return true;
+}
+
+static void derive_groups(const char *groups, struct policy *policy)
+{
+	while (*groups) {
+		size_t length = strcspn(groups, ",");
+		AUTO_FREE char *group = xstrndup(groups, length);
+
+		reasons_add(&setting_add(policy, "group-add", group, SETTING_OBSERVED, "")->why,
+			    xstrdup("every run's user was in it"));
+		groups += length + (groups[length] == ',');
+	}
 }
 
 /* What root did that another could not; what it may have read of its own, nobody can say. */
@@ -184,7 +212,8 @@ static void derive_user(const struct evidence *evidence, struct policy *policy)
 	struct users users = find_users(evidence);
 	bool root = users.user && strncmp(users.user, "0:", 2) == 0;
 	bool other = users.user && !root;
-	bool observed = other && !users.of_host && is_settable(users.user);
+	bool observed =
+		other && !users.of_host && is_settable(users.user) && is_settable(users.groups);
 	struct setting *setting = setting_add(policy, "user", other ? users.user : "",
 					      observed ? SETTING_OBSERVED : SETTING_DECIDE, "4.1");
 	const char *why = root_reason(policy);
@@ -201,6 +230,8 @@ static void derive_user(const struct evidence *evidence, struct policy *policy)
 			      : "no capability was needed: any user will do that may open the "
 				"files";
 	reasons_add(&setting->why, xstrdup(why));
+	if (observed)
+		derive_groups(users.groups, policy);
 }
 
 void derive_limits(const struct evidence *evidence, struct policy *policy)

@@ -88,6 +88,13 @@ static void add_limits(const struct policy *policy, struct yaml *yaml)
 	const char *memory = emit_value(policy, "memory");
 	const char *tasks = emit_value(policy, "pids-limit"), *user = emit_value(policy, "user");
 
+	if (emit_next_group(policy, NULL)) {
+		yaml_word(yaml, "group_add");
+		yaml_begin_list(yaml);
+		for (const char *group = NULL; (group = emit_next_group(policy, group));)
+			yaml_text(yaml, group);
+		yaml_end_list(yaml);
+	}
 	if (memory)
 		yaml_pair_text(yaml, "mem_limit", memory);
 	if (tasks)

@@ -56,6 +56,8 @@ void emit_warnings(const struct policy *policy, const char *prefix, struct buf *
 bool emit_has_setting(const struct policy *policy, const char *name, const char *value);
 /* The value of a setting that is to be set; NULL if there is none, or a person must decide. */
 const char *emit_value(const struct policy *policy, const char *name);
+/* The group that the user is in besides, behind that one (NULL: the first); NULL: no more. */
+const char *emit_next_group(const struct policy *policy, const char *group);
 /* Is no-new-privileges to be set? The option decides, else the evidence. */
 bool emit_no_new_privileges(const struct policy *policy);
 /* Is it a grant of that capability ("CAP_SYS_ADMIN")? */

@@ -30,6 +30,8 @@ static void add_limits(const struct policy *policy, const char *before, struct b
 		if (value)
 			buf_addf(out, "%s--%s %s\n", before, limits[i], value);
 	}
+	for (const char *group = NULL; (group = emit_next_group(policy, group));)
+		buf_addf(out, "%s--group-add %s\n", before, group);
 }
 
 /*

@@ -169,6 +169,21 @@ void emit_end_object(struct yaml *yaml)
 	yaml_end_document(yaml);
 }
 
+/* Of the Pod: a container has none of its own. */
+static void add_groups(const struct policy *policy, struct yaml *yaml)
+{
+	if (!emit_next_group(policy, NULL))
+		return;
+	yaml_word(yaml, "securityContext");
+	yaml_begin_map(yaml);
+	yaml_word(yaml, "supplementalGroups");
+	yaml_begin_list(yaml);
+	for (const char *group = NULL; (group = emit_next_group(policy, group));)
+		yaml_word(yaml, group);
+	yaml_end_list(yaml);
+	yaml_end_map(yaml);
+}
+
 static void add_pod(const struct policy *policy, const char *label,
 		    const struct emit_mounts *mounts, struct yaml *yaml)
 {
@@ -183,6 +198,7 @@ static void add_pod(const struct policy *policy, const char *label,
 	add_volume_mounts(mounts, yaml);
 	yaml_end_map(yaml);
 	yaml_end_list(yaml);
+	add_groups(policy, yaml);
 	add_volumes(mounts, yaml);
 	emit_end_object(yaml);
 }

@@ -18,6 +18,22 @@ const char *emit_value(const struct policy *policy, const char *name)
 	return setting && setting->label != SETTING_DECIDE ? setting->value : NULL;
 }
 
+const char *emit_next_group(const struct policy *policy, const char *group)
+{
+	bool found = !group;
+
+	for (size_t i = 0; i < policy->setting_count; i++) {
+		const struct setting *setting = &policy->settings[i];
+
+		if (strcmp(setting->name, "group-add") != 0)
+			continue;
+		if (found)
+			return setting->value;
+		found = setting->value == group;
+	}
+	return NULL;
+}
+
 bool emit_no_new_privileges(const struct policy *policy)
 {
 	const char *option = policy->options.no_new_privileges;

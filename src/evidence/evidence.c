@@ -49,6 +49,7 @@ void run_free(struct evidence_run *run)
 	free(run->machine);
 	free(run->libc);
 	free(run->user);
+	free(run->groups);
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		free(run->container[i]);
 	notes_free(run->losses, run->loss_count);

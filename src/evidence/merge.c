@@ -119,10 +119,10 @@ static bool same_run(const struct evidence_run *a, const struct evidence_run *b)
 	       a->outcome == b->outcome && a->status == b->status && a->expected == b->expected &&
 	       same_text(a->engine, b->engine) && same_text(a->kernel, b->kernel) &&
 	       same_text(a->machine, b->machine) && same_text(a->libc, b->libc) &&
-	       same_text(a->user, b->user) && same_peak(&a->peak, &b->peak) &&
-	       a->privileged == b->privileged && a->filter_learned == b->filter_learned &&
-	       a->filter_known == b->filter_known && a->facets == b->facets &&
-	       same_container(a->container, b->container) &&
+	       same_text(a->user, b->user) && same_text(a->groups, b->groups) &&
+	       same_peak(&a->peak, &b->peak) && a->privileged == b->privileged &&
+	       a->filter_learned == b->filter_learned && a->filter_known == b->filter_known &&
+	       a->facets == b->facets && same_container(a->container, b->container) &&
 	       same_notes(a->losses, a->loss_count, b->losses, b->loss_count) &&
 	       same_notes(a->limitations, a->limitation_count, b->limitations, b->limitation_count);
 }
@@ -198,6 +198,7 @@ static struct evidence_run *copy_run(const struct evidence_run *run)
 	copy->machine = copy_text(run->machine);
 	copy->libc = copy_text(run->libc);
 	copy->user = copy_text(run->user);
+	copy->groups = copy_text(run->groups);
 	for (size_t i = 0; i < CONTAINER_FIELDS; i++)
 		copy->container[i] = copy_text(run->container[i]);
 	copy->losses = notes_copy(run->losses, run->loss_count);

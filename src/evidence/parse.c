@@ -321,6 +321,41 @@ static bool is_user(const char *text)
 	return !*text || (gid && !text[uid + 1 + gid]);
 }
 
+/* Numbers with "," between, ascending, or nothing. */
+static bool is_groups(const char *text)
+{
+	unsigned long long last = 0;
+
+	for (const char *from = text; *text; text++) {
+		size_t length = id_length(text);
+		unsigned long long group = strtoull(text, NULL, 10);
+
+		if (!length || (text != from && group <= last))
+			return false;
+		last = group;
+		text += length;
+		if (!*text)
+			return true;
+		if (*text != ',' || !text[1])
+			return false;
+	}
+	return true;
+}
+
+/* Before schema 5 the user of a run that was in further groups was not known. */
+static int read_groups(const struct reader *reader, const json_t *object, struct evidence_run *run)
+{
+	if (reader->schema < 5) {
+		run->groups = xstrdup("");
+		return 0;
+	}
+	if (copy_text(reader, object, "groups", &run->groups) < 0)
+		return -1;
+	if (!is_groups(run->groups) || (*run->groups && !*run->user))
+		return refuse(reader, "field \"groups\" is no list of a user's groups");
+	return 0;
+}
+
 static int read_peak(const struct reader *reader, const json_t *object, struct evidence_peak *peak)
 {
 	static const char *const keys[] = { "memory", "tasks", "of" };
@@ -344,12 +379,15 @@ static int read_use(const struct reader *reader, const json_t *object, struct ev
 {
 	if (reader->schema < 4) {
 		run->user = xstrdup("");
+		run->groups = xstrdup("");
 		return 0;
 	}
 	if (copy_text(reader, object, "user", &run->user) < 0)
 		return -1;
 	if (!is_user(run->user))
 		return refuse(reader, "field \"user\" is not UID:GID");
+	if (read_groups(reader, object, run) < 0)
+		return -1;
 	return read_peak(reader, object, &run->peak);
 }
 
@@ -407,14 +445,16 @@ static int read_run_fields(const struct reader *reader, const json_t *object,
 static int read_run(const struct reader *reader, json_t *object, struct evidence *evidence)
 {
 	static const char *const keys[] = {
-		"id",          "name",    "command", "outcome",    "expected", "engine",
-		"kernel",      "machine", "libc",    "privileged", "complete", "losses",
-		"limitations", "filter",  "facets",  "container",  "user",     "peak",
+		"id",        "name",   "command",     "outcome", "expected",
+		"engine",    "kernel", "machine",     "libc",    "privileged",
+		"complete",  "losses", "limitations", "filter",  "facets",
+		"container", "user",   "peak",        "groups",
 	};
-	/* The last five came with schemas 2, 2, 3, 4 and 4. */
-	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2   ? 5
-					   : reader->schema < 3 ? 3
-					   : reader->schema < 4 ? 2
+	/* The last six came with schemas 2, 2, 3, 4, 4 and 5. */
+	size_t count = ARRAY_SIZE(keys) - (reader->schema < 2   ? 6
+					   : reader->schema < 3 ? 4
+					   : reader->schema < 4 ? 3
+					   : reader->schema < 5 ? 1
 								: 0);
 
 	if (!json_is_object(object))
@@ -564,7 +604,7 @@ static int read_facts(struct reader *reader, const json_t *root, enum fact_kind 
 }
 
 static const char schema_prefix[] = "whittle-evidence/";
-enum { SCHEMA_NOW = 4 }; /* EVIDENCE_SCHEMA's */
+enum { SCHEMA_NOW = 5 }; /* EVIDENCE_SCHEMA's */
 
 /* The number of a schema of ours, at most UINT_MAX; 0 if it is none. */
 static unsigned int schema_number(const char *schema)

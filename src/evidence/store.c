@@ -171,6 +171,7 @@ static json_t *run_value(const struct evidence_run *run)
 	set(object, "libc", text_value(run->libc));
 	set(object, "privileged", json_boolean(run->privileged));
 	set(object, "user", text_value(run->user));
+	set(object, "groups", text_value(run->groups));
 	set(object, "peak", peak_value(&run->peak));
 	set(object, "container", container_value(run));
 	set(object, "complete", json_boolean(evidence_run_complete(run)));

@@ -497,6 +497,40 @@ static void test_limits(void **state)
 	}
 }
 
+/* What two runs' user was in besides. */
+static void test_groups(void **state)
+{
+	static const struct {
+		const char *user, *groups[2], *wanted;
+	} rows[] = {
+		{ "7:8", { "", "" }, "user 7:8" },
+		{ "7:8", { NULL, "" }, "user 7:8" },
+		{ "7:8", { "27,44", "27,44" }, "group-add 27; group-add 44; user 7:8" },
+		{ "7:8", { "27,44", "27" }, "user?" },
+		{ "7:8", { "27", "" }, "user?" },
+		/* A number that Docker refuses. */
+		{ "7:8", { "27,2147483648", "27,2147483648" }, "user 7:8?" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct evidence *evidence = new_evidence();
+
+		evidence_begin_run(evidence, "other");
+		for (size_t k = 0; k < 2; k++) {
+			struct evidence_run *run = evidence_run(evidence, k);
+
+			run->user = xstrdup(rows[i].user);
+			run->groups = rows[i].groups[k] ? xstrdup(rows[i].groups[k]) : NULL;
+			set_container(run);
+		}
+		struct policy *policy = derive(evidence);
+
+		assert_settings(policy, "group-add user", rows[i].wanted);
+		policy_free(policy);
+	}
+}
+
 /* Who ran whittle on the host is nobody in an image. */
 static void test_user_of_host(void **state)
 {
@@ -551,13 +585,21 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),          cmocka_unit_test(test_what_was_there),
-		cmocka_unit_test(test_nested_places),   cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_findings),        cmocka_unit_test(test_network),
-		cmocka_unit_test(test_network_reasons), cmocka_unit_test(test_new_privileges),
-		cmocka_unit_test(test_namespaces),      cmocka_unit_test(test_open_questions),
-		cmocka_unit_test(test_facets),          cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_user_of_host),    cmocka_unit_test(test_root),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_what_was_there),
+		cmocka_unit_test(test_nested_places),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_findings),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_network_reasons),
+		cmocka_unit_test(test_new_privileges),
+		cmocka_unit_test(test_namespaces),
+		cmocka_unit_test(test_open_questions),
+		cmocka_unit_test(test_facets),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_user_of_host),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

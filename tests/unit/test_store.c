@@ -17,14 +17,14 @@
 /* One run, one fact; the refusals below change one place of it. */
 static const char good[] =
 	"{\n"
-	"\"schema\": \"whittle-evidence/4\",\n"
+	"\"schema\": \"whittle-evidence/5\",\n"
 	"\"runs\": [\n"
 	"{\"id\": \"00112233445566778899aabbccddeeff\", \"name\": \"run\", "
 	"\"command\": [\"/bin/a\", \"x\\\"y\", \"\\\\x0a\"], \"outcome\": {\"exited\": 0}, "
 	"\"expected\": true, \"engine\": \"ptrace\", \"filter\": \"learned+known\", "
 	"\"facets\": \"seccomp,paths\", \"kernel\": \"6.1.0\", "
 	"\"machine\": \"x86_64\", \"libc\": \"glibc 2.36\", \"privileged\": false, "
-	"\"user\": \"0:65534\", "
+	"\"user\": \"0:65534\", \"groups\": \"27,44\", "
 	"\"peak\": {\"memory\": 1048576, \"tasks\": 3, \"of\": \"cgroup\"}, "
 	"\"container\": {\"layer\": \"exec\", \"id\": \"c1\", \"name\": \"web\", \"image\": "
 	"\"a:1\", "
@@ -117,10 +117,10 @@ static void test_version_1(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(facts[0]->fact.field[PROGRAM_ATTRIBUTION], "complete");
 	AUTO_FREE char *text = print(evidence);
-	assert_non_null(strstr(text, "\"whittle-evidence/4\""));
+	assert_non_null(strstr(text, "\"whittle-evidence/5\""));
 	assert_non_null(strstr(text, "\"filter\": \"none\", "
 				     "\"facets\": \"seccomp,caps,paths,stat\""));
-	assert_non_null(strstr(text, "\"user\": \"\", "
+	assert_non_null(strstr(text, "\"user\": \"\", \"groups\": \"\", "
 				     "\"peak\": {\"memory\": 0, \"tasks\": 0, "
 				     "\"of\": \"processes\"}"));
 	assert_non_null(strstr(text, "\"attribution\": \"complete\", \"counts\": [1]"));
@@ -266,19 +266,20 @@ static void assert_refused(const char *text, size_t length, const char *message)
 }
 
 static const struct refusal schema_refusals[] = {
-	{ "evidence/4", "evidence/5", "whittle-evidence/5: made by a newer whittle; upgrade" },
-	{ "evidence/4", "evidence/99999999999999999999",
+	{ "evidence/5", "evidence/6", "whittle-evidence/6: made by a newer whittle; upgrade" },
+	{ "evidence/5", "evidence/99999999999999999999",
 	  "whittle-evidence/99999999999999999999: made by a newer whittle; upgrade" },
-	{ "evidence/4", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
-	{ "evidence/4", "evidence/", "schema \"whittle-evidence/\" is not" },
-	{ "evidence/4", "evidence/4x", "schema \"whittle-evidence/4x\" is not" },
-	{ "evidence/4", "evidence/0", "schema \"whittle-evidence/0\" is not" },
-	{ "evidence/4", "evidence/1", "unknown section \"runtime\"" },
-	{ "evidence/4", "evidence/2", "unknown section \"runtime\"" },
-	{ "evidence/4", "evidence/3", "runs[0]: unknown field \"user\"" },
-	{ "evidence/4", "evidence/02", "schema \"whittle-evidence/02\" is not" },
-	{ "evidence/4", "policy/1", "schema \"whittle-policy/1\" is not" },
-	{ "\"whittle-evidence/4\"", "1", "field \"schema\" must not be a number" },
+	{ "evidence/5", "evidence/17", "whittle-evidence/17: made by a newer whittle; upgrade" },
+	{ "evidence/5", "evidence/", "schema \"whittle-evidence/\" is not" },
+	{ "evidence/5", "evidence/5x", "schema \"whittle-evidence/5x\" is not" },
+	{ "evidence/5", "evidence/0", "schema \"whittle-evidence/0\" is not" },
+	{ "evidence/5", "evidence/1", "unknown section \"runtime\"" },
+	{ "evidence/5", "evidence/2", "unknown section \"runtime\"" },
+	{ "evidence/5", "evidence/3", "runs[0]: unknown field \"user\"" },
+	{ "evidence/5", "evidence/4", "runs[0]: unknown field \"groups\"" },
+	{ "evidence/5", "evidence/02", "schema \"whittle-evidence/02\" is not" },
+	{ "evidence/5", "policy/1", "schema \"whittle-policy/1\" is not" },
+	{ "\"whittle-evidence/5\"", "1", "field \"schema\" must not be a number" },
 	{ "\"schema\"", "\"scheme\"", "this is not evidence: it names no schema" },
 	{ "\"syscalls\": [],\n", "", "field \"syscalls\" is missing" },
 	{ "\"runs\": [\n", "\"runs\": {}, \"more\": [\n", "unknown section \"more\"" },
@@ -327,6 +328,16 @@ static const struct refusal run_refusals[] = {
 	{ "0:65534", "00:0", "runs[0]: field \"user\" is not UID:GID" },
 	{ "0:65534", "1:9999999999", "runs[0]: field \"user\" is not UID:GID" },
 	{ "\"0:65534\"", "0", "runs[0]: field \"user\" must not be a number" },
+	{ "\"groups\": \"27,44\", ", "", "runs[0]: field \"groups\" is missing" },
+	{ "27,44", "44,27", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27,27", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27,", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", ",27", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27 44", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27,44 --privileged", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27,044", "runs[0]: field \"groups\" is no list" },
+	{ "27,44", "27,9999999999", "runs[0]: field \"groups\" is no list" },
+	{ "0:65534", "", "runs[0]: field \"groups\" is no list" },
 	{ "\"peak\"", "\"peek\"", "runs[0]: unknown field \"peek\"" },
 	{ "\"tasks\": 3", "\"tasks\": -3", "runs[0]: tasks: a count must be from 0" },
 	{ "\"tasks\": 3", "\"tasks\": \"3\"", "runs[0]: field \"tasks\" must not be a string" },
@@ -500,14 +511,14 @@ static void test_deep_nesting(void **state)
 
 static void test_newer_has_hint(void **state)
 {
-	static const char text[] = "{\"schema\": \"whittle-evidence/5\", \"other\": 1}";
+	static const char text[] = "{\"schema\": \"whittle-evidence/6\", \"other\": 1}";
 	struct evidence *evidence = NULL;
 	struct error err = { 0 };
 
 	(void)state;
 	assert_int_equal(evidence_parse("e", text, strlen(text), &evidence, &err), -1);
-	assert_string_equal(err.text, "e: whittle-evidence/5: made by a newer whittle; upgrade");
-	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/4");
+	assert_string_equal(err.text, "e: whittle-evidence/6: made by a newer whittle; upgrade");
+	assert_string_equal(err.hint, "this whittle reads up to whittle-evidence/5");
 }
 
 static void test_save_and_load(void **state)
