@@ -159,8 +159,8 @@ static bool is_alternative(const char *alternatives, const char *name)
 
 /* To each program what of the list its own checks need; of several that do, the one listed first.
  */
-static void add_own_capabilities(const struct evidence *evidence, const struct policy *policy,
-				 struct drafts *drafts)
+static void add_own_capabilities(const struct evidence *evidence, const struct variation *variation,
+				 const struct policy *policy, struct drafts *drafts)
 {
 	size_t count;
 	AUTO_FREE const struct evidence_fact **facts =
@@ -178,7 +178,7 @@ static void add_own_capabilities(const struct evidence *evidence, const struct p
 			k++;
 		if (k < policy->capability_count)
 			add_capability(drafts, policy->capabilities[k].name,
-				       describe_capability(fact));
+				       describe_capability(variation, fact));
 	}
 }
 
@@ -255,20 +255,19 @@ static bool leaves_namespace(const struct evidence *evidence)
 	return mounts > 0;
 }
 
-void derive_apparmor(const struct evidence *evidence, struct policy *policy)
+void derive_apparmor(const struct evidence *evidence, const struct variation *variation,
+		     struct policy *policy)
 {
 	struct confinement *confinement = confinement_new(evidence, policy);
-	struct variation *variation = variation_new(evidence);
 	struct drafts drafts = { .policy = policy, .confinement = confinement };
 
 	derive_files(evidence, variation, policy, &drafts);
 	derive_access(evidence, policy, &drafts);
 	derive_abi4(evidence, variation, policy, &drafts);
-	variation_free(variation);
 	if (policy->apparmor_profile_count == 1)
 		add_all_capabilities(policy, &drafts);
 	else
-		add_own_capabilities(evidence, policy, &drafts);
+		add_own_capabilities(evidence, variation, policy, &drafts);
 	qsort(drafts.list, drafts.count, sizeof(*drafts.list), compare_drafts);
 	policy->apparmor = xcalloc(drafts.count, sizeof(*policy->apparmor));
 	for (size_t from = 0, to; from < drafts.count; from = to) {

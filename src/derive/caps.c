@@ -55,9 +55,17 @@ static cap_value_t choose(uint64_t any_of)
 	return lowest(others ? others : any_of);
 }
 
-char *describe_capability(const struct fact *fact)
+/* What a call was about: mostly a file. */
+static char *object_of(const struct variation *variation, const struct fact *fact)
 {
 	const char *object = fact->field[CAPABILITY_OBJECT];
+
+	return *object == '/' ? variation_name(variation, object, true) : xstrdup(object);
+}
+
+char *describe_capability(const struct variation *variation, const struct fact *fact)
+{
+	AUTO_FREE char *object = object_of(variation, fact);
 
 	return xasprintf("%s%s%s by %s", fact->field[CAPABILITY_SYSCALL], *object ? " " : "",
 			 object, fact->field[CAPABILITY_PROGRAM]);
@@ -137,13 +145,14 @@ static int compare_causes(const void *a, const void *b)
 }
 
 /* A rule and the kernel may have said the same. */
-static bool has_cause(const struct capability_rule *rule, const struct fact *fact)
+static bool has_cause(const struct capability_rule *rule, const struct fact *fact,
+		      const char *object)
 {
 	for (size_t i = 0; i < rule->cause_count; i++) {
 		const struct capability_cause *cause = &rule->causes[i];
 
 		if (strcmp(cause->call, fact->field[CAPABILITY_SYSCALL]) == 0 &&
-		    strcmp(cause->object, fact->field[CAPABILITY_OBJECT]) == 0 &&
+		    strcmp(cause->object, object) == 0 &&
 		    strcmp(cause->program, fact->field[CAPABILITY_PROGRAM]) == 0)
 			return true;
 	}
@@ -162,24 +171,27 @@ static const char *better_source(const char *known, const char *source)
 }
 
 static void add_cause(struct capability_rule *rule, const struct evidence *evidence,
-		      const struct fact *fact)
+		      const struct variation *variation, const struct fact *fact)
 {
+	AUTO_FREE char *object = object_of(variation, fact);
+
 	rule->known = better_source(rule->known, fact->field[CAPABILITY_SOURCE]);
-	if (has_cause(rule, fact))
+	if (has_cause(rule, fact, object))
 		return;
 	rule->causes = xrealloc(rule->causes, rule->cause_count + 1, sizeof(*rule->causes));
 	rule->causes[rule->cause_count++] = (struct capability_cause){
 		.call = xstrdup(fact->field[CAPABILITY_SYSCALL]),
-		.object = xstrdup(fact->field[CAPABILITY_OBJECT]),
+		.object = STEAL(object),
 		.program = xstrdup(fact->field[CAPABILITY_PROGRAM]),
 		.site = xstrdup(site_of(evidence, fact)),
 	};
-	reasons_add(&rule->why, describe_capability(fact));
+	reasons_add(&rule->why, describe_capability(variation, fact));
 }
 
 /* The rule of one granted capability: its causes, and what would have done for all of them. */
-static void add_rule(struct policy *policy, const struct evidence *evidence, cap_value_t cap,
-		     const struct need *needs, size_t count)
+static void add_rule(struct policy *policy, const struct evidence *evidence,
+		     const struct variation *variation, cap_value_t cap, const struct need *needs,
+		     size_t count)
 {
 	uint64_t bit = (uint64_t)1 << cap, others = ~(uint64_t)0;
 	struct capability_rule rule = { .name = capability_name(cap),
@@ -192,7 +204,7 @@ static void add_rule(struct policy *policy, const struct evidence *evidence, cap
 			continue;
 		others &= needs[i].any_of;
 		rule.by_file &= is_by_file(evidence, &needs[i]);
-		add_cause(&rule, evidence, needs[i].fact);
+		add_cause(&rule, evidence, variation, needs[i].fact);
 	}
 	if (rule.proven)
 		rule.known = "proven";
@@ -230,10 +242,11 @@ static int compare_capabilities(const void *a, const void *b)
 }
 
 /* Notes what is no requirement: what was refused, and names that cannot be granted here. */
-static bool is_required(const struct fact *fact, uint64_t any_of, struct policy *policy)
+static bool is_required(const struct variation *variation, const struct fact *fact, uint64_t any_of,
+			struct policy *policy)
 {
 	const char *name = fact->field[CAPABILITY_NAME];
-	AUTO_FREE char *cause = describe_capability(fact);
+	AUTO_FREE char *cause = describe_capability(variation, fact);
 
 	if (strcmp(fact->field[CAPABILITY_VERDICT], "required") != 0) {
 		policy_note(policy, "%s was wanted and refused: %s", name, cause);
@@ -257,7 +270,8 @@ static void note_tolerated(struct policy *policy, uint64_t tolerated)
 	}
 }
 
-void derive_capabilities(const struct evidence *evidence, struct policy *policy)
+void derive_capabilities(const struct evidence *evidence, const struct variation *variation,
+			 struct policy *policy)
 {
 	size_t count, kept = 0;
 	AUTO_FREE const struct evidence_fact **facts =
@@ -268,7 +282,7 @@ void derive_capabilities(const struct evidence *evidence, struct policy *policy)
 		const struct fact *fact = &facts[i]->fact;
 		uint64_t any_of = parse_names(fact->field[CAPABILITY_NAME]);
 
-		if (is_required(fact, any_of, policy))
+		if (is_required(variation, fact, any_of, policy))
 			needs[kept++] = (struct need){ any_of, fact };
 	}
 	uint64_t granted = grant(needs, kept);
@@ -279,7 +293,7 @@ void derive_capabilities(const struct evidence *evidence, struct policy *policy)
 	}
 	for (cap_value_t cap = 0; cap < 64; cap++)
 		if (granted & ((uint64_t)1 << cap))
-			add_rule(policy, evidence, cap, needs, kept);
+			add_rule(policy, evidence, variation, cap, needs, kept);
 	if (policy->capability_count)
 		qsort(policy->capabilities, policy->capability_count, sizeof(*policy->capabilities),
 		      compare_capabilities);

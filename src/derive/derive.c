@@ -222,6 +222,21 @@ static char *default_name(const struct evidence *evidence)
 	return xstrdup("whittle");
 }
 
+/* Capabilities, and all that names files. */
+static void derive_privileges(const struct evidence *evidence, struct policy *policy)
+{
+	if (FACET_CAPS & ~policy->facets)
+		return;
+	struct variation *variation = variation_new(evidence);
+
+	derive_capabilities(evidence, variation, policy);
+	if (!(FACET_PATHS & ~policy->facets)) {
+		derive_apparmor(evidence, variation, policy);
+		derive_settings(evidence, policy);
+	}
+	variation_free(variation);
+}
+
 int policy_derive(const struct evidence *evidence, const struct policy_options *options,
 		  struct policy **ret_policy, struct error *err)
 {
@@ -250,12 +265,7 @@ int policy_derive(const struct evidence *evidence, const struct policy_options *
 		policy_free(policy);
 		return -1;
 	}
-	if (!(FACET_CAPS & ~policy->facets))
-		derive_capabilities(evidence, policy);
-	if (!((FACET_CAPS | FACET_PATHS) & ~policy->facets)) {
-		derive_apparmor(evidence, policy);
-		derive_settings(evidence, policy);
-	}
+	derive_privileges(evidence, policy);
 	reasons_sort(&policy->notes);
 	*ret_policy = policy;
 	return 0;

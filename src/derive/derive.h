@@ -27,9 +27,6 @@ void derive_unseen(const struct evidence *evidence, struct policy *policy);
 /* Calls that a recorded runtime made itself, and that the floor lacks. After the floors. */
 void derive_runtime(const struct evidence *evidence, struct policy *policy);
 
-/* The capabilities that were required, singletons first, then the weaker of each choice left. */
-void derive_capabilities(const struct evidence *evidence, struct policy *policy);
-
 /* ---- AppArmor ---- */
 
 /* Which profile a program is in (profiles.c), by the exec mode of the policy's options. */
@@ -115,6 +112,13 @@ char *variation_name(const struct variation *variation, const char *path, bool w
 /* What was found, as notes. */
 void variation_note(const struct variation *variation, struct policy *policy);
 
+/*
+ * The capabilities that were required, singletons first, then the weaker of each choice left.
+ * Causes that differ from run to run in a file's name only are one.
+ */
+void derive_capabilities(const struct evidence *evidence, const struct variation *variation,
+			 struct policy *policy);
+
 /* File, link and exec rules, from what was opened, mapped and executed. */
 void derive_files(const struct evidence *evidence, const struct variation *variation,
 		  struct policy *policy, struct drafts *drafts);
@@ -126,10 +130,11 @@ const char *queue_name(const char *path);
 void derive_abi4(const struct evidence *evidence, const struct variation *variation,
 		 struct policy *policy, struct drafts *drafts);
 /* All AppArmor rules; the capability rules must have been derived before. */
-void derive_apparmor(const struct evidence *evidence, struct policy *policy);
+void derive_apparmor(const struct evidence *evidence, const struct variation *variation,
+		     struct policy *policy);
 
 /* "bind 0.0.0.0:80 by /usr/sbin/nginx" of a FACT_CAPABILITY; freed by the caller. */
-char *describe_capability(const struct fact *fact);
+char *describe_capability(const struct variation *variation, const struct fact *fact);
 
 /* A new setting, with a copy of the value; valid until the next. */
 struct setting *setting_add(struct policy *policy, const char *name, const char *value,

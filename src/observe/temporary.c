@@ -66,7 +66,7 @@ static size_t random_start(const char *component, size_t at, size_t end, bool sh
 
 	while (start > at && isdigit((unsigned char)component[start - 1]))
 		start--;
-	if (end - start >= RANDOM_LEAST)
+	if (end - start >= RANDOM_LEAST && looks_like_word(component + at, start - at))
 		return start;
 	bool all = at || shared || !looks_like_word(component, end - RANDOM_LEAST);
 

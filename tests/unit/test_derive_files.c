@@ -313,6 +313,28 @@ static void test_exchange_of_file_and_directory(void **state)
 	policy_free(policy);
 }
 
+/* Why a capability is needed names the file as the rules do: two runs give one cause. */
+static void test_causes(void **state)
+{
+	static const char *const names[][2] = { { "/d/t-1", NULL }, { "/d/t-2", NULL } };
+	struct evidence *evidence = evidence_new();
+
+	(void)state;
+	for (size_t run = 0; run < ARRAY_SIZE(names); run++) {
+		add_run(evidence, "/p", "create", names[run]);
+		evidence_add(evidence, run,
+			     &(struct fact){ FACT_CAPABILITY,
+					     { "CAP_CHOWN", "required", "chown", names[run][0],
+					       "/p", "measured" } });
+	}
+	struct policy *policy = derive(evidence);
+	assert_int_equal(policy->capability_count, 1);
+	assert_int_equal(policy->capabilities[0].cause_count, 1);
+	assert_string_equal(policy->capabilities[0].causes[0].object, "/d/t-\\{digits:7}");
+	assert_int_equal(policy->capabilities[0].why.count, 1);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_owner_of_appends),
 		cmocka_unit_test(test_exchange_of_file_and_directory),
+		cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

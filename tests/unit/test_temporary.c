@@ -33,6 +33,8 @@ static void test_shapes(void **state)
 		{ "/d/TMP_XK4Ua2", "/d/TMP_XK4Ua2", "/d/TMP_\\{random}" },
 		{ "/d/x20261126-189-k3j2ab", "/d/x20261126-189-abcdef",
 		  "/d/x20261126-189-\\{random}" },
+		{ "/d/_.Stat.1cbe1256cb123456", "/d/_.Stat.1cbe1256cbabcdef",
+		  "/d/_.Stat.\\{random}" },
 		/* no prefix; a date before what was made up */
 		{ "/d/3DhCXK4Ua2", "/d/3DhCXK4Ua2", NULL },
 		{ "/d/tmp7n_ab2cd", "/d/tmp7n_ab2cd", NULL },
