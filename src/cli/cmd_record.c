@@ -277,7 +277,7 @@ static int record(const struct record_options *options, const char *path, char *
 		if (err.kind == ERROR_INPUT)
 			return say_cannot_execute(path, err.number);
 		report_error(&err);
-		if (err.kind != ERROR_NONE && !end->raw_status && end->outcome == OUTCOME_UNKNOWN)
+		if (!end->exit_code) /* it never began */
 			return EXIT_WHITTLE;
 	}
 	struct evidence_run *record = evidence_run(evidence, run);

@@ -208,6 +208,17 @@ static void judge(const struct session *session, struct session_end *end)
 		client_judge(&session->client, end);
 }
 
+/* The engine failed before the run ended: what it would have been nobody knows. */
+static void judge_failure(const struct session *session, struct session_end *end)
+{
+	end->exit_code = EXIT_WHITTLE;
+	end->reraise = end->expected = false;
+	if (!trace_main_running(session->trace))
+		return;
+	end->outcome = OUTCOME_UNKNOWN;
+	end->status = 0;
+}
+
 /* What filters did to the run. */
 static void describe_filters(struct session *session, struct session_end *end)
 {
@@ -251,6 +262,8 @@ int session_run(const struct record_options *options, const char *path, char **a
 		evidence_add_loss(evidence, run, "engine-failed");
 	client_stop(&session.client);
 	judge(&session, ret_end);
+	if (result < 0)
+		judge_failure(&session, ret_end);
 	describe_filters(&session, ret_end);
 	ret_end->peak = run_peak(session.trace);
 	observer_free(session.observer);

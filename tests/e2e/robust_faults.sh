@@ -123,8 +123,17 @@ t_ok 'the workload did not run untraced' test ! -e ran
 if t_have strace; then
 	t_is 'whittle under another tracer' "$(forbidden strace -f -o /dev/null)" 125
 	t_like 'is explained' "$(cat err)" 'another tracer'
+	# a wait that fails (strace(1), "Tampering")
+	status=0
+	ASAN_OPTIONS=detect_leaks=0 timeout -s KILL 30 strace -qq -o /dev/null -e trace=wait4 \
+		-e inject=wait4:error=EIO:when=60 "$WHITTLE" record -o failed -- \
+		sh -c 'while read -r x </dev/null || :; do :; done' 2>err || status=$?
+	t_is 'whittle fails in the middle of a run' "$status" 125
+	t_like 'and says how' "$(cat err)" 'cannot wait for the workload: Input/output error'
+	t_ok 'what is known of the run is kept, but not how it would have ended' grep -q \
+		'"outcome": {"unknown": true}, "expected": false.*"losses": {"engine-failed": 1}' failed/evidence.json
 else
-	t_skip 'whittle under another tracer' 'strace is missing'
+	t_skip 'whittle under another tracer, or failing in the middle of a run' 'strace is missing'
 fi
 ENGINE=auto
 t_is 'ptrace refused, and any engine will do' "$(forbidden "$WORKLOADS/no_ptrace")" 0
