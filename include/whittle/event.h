@@ -202,11 +202,9 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 /*
  * EVENT_ASKED, from now on, for the process of the event that trace_next() returned last and for
  * all that it will start. False if it cannot be had: it takes CAP_SYS_ADMIN and a kernel with the
- * tracepoint capability:cap_capable (6.13 and later). The first time it takes some 10 ms, unless
- * trace_prepare_watch() was called that long before. trace_can_watch(): is it worth trying?
+ * tracepoint capability:cap_capable (6.13 and later). trace_can_watch(): is it worth trying?
  */
 bool trace_watch(struct trace *trace);
-void trace_prepare_watch(struct trace *trace);
 bool trace_can_watch(void);
 
 /* How often the workload was stopped, and how often it notified without a stop. */

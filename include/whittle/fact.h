@@ -145,9 +145,7 @@ enum observe_flag {
 /* What an event says to the engine. */
 enum observe_advice {
 	OBSERVE_SKIP_RESULT = 1 << 0, /* an ENTRY whose result nobody needs (RESULT_OPTIONAL) */
-	OBSERVE_QUIET = 1 << 1,       /* a RESULT: its process has shown nothing new for a while */
-	/* a RESULT: a process looks at paths (said once), and may soon be worth trace_watch() */
-	OBSERVE_SEARCHES = 1 << 2
+	OBSERVE_QUIET = 1 << 1        /* a RESULT: its process has shown nothing new for a while */
 };
 
 struct observer;

@@ -26,8 +26,6 @@ void learn(const struct learner *learner, const struct event *event)
 
 	if (advice & OBSERVE_SKIP_RESULT)
 		trace_skip_result(learner->trace);
-	if ((advice & OBSERVE_SEARCHES) && !learner->exact)
-		trace_prepare_watch(learner->trace);
 	if ((advice & OBSERVE_QUIET) && !learner->exact)
 		install_filter(learner, event->tgid);
 }

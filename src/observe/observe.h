@@ -346,7 +346,6 @@ struct observer {
 	size_t recheck_count;
 	uint64_t taught_searches; /* calls of free_is_search() in an earlier run */
 	bool watches;             /* observer_watch(0) */
-	bool told_searches;       /* OBSERVE_SEARCHES */
 	bool taught;              /* observer_know() was called */
 	bool taught_netlink;      /* by it: the workload has netlink sockets */
 	bool taught_meets;        /* and looks at files of other processes */

@@ -4,10 +4,9 @@
 
 /*
  * Looks at paths of a process. Watching it costs the kernel what some dozens of them cost whittle,
- * and a filter that comes before can never let them run: so it waits for them (SEARCHES_MANY), but
- * not for the kernel, which is told to make ready before (SEARCHES_SOME).
+ * and a filter that comes before can never let them run: so it waits for them (SEARCHES_MANY).
  */
-enum { SEARCHES_SOME = 8, SEARCHES_ENOUGH = 32, SEARCHES_MANY = 40 };
+enum { SEARCHES_ENOUGH = 32, SEARCHES_MANY = 40 };
 
 /* Enough calls for a filter to be worth its installation. */
 enum { CALLS_MANY = 128 };
@@ -154,19 +153,7 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 	return true;
 }
 
-/* Does a process begin to look at paths, the first one of the run? */
-static unsigned int begins_to_search(struct observer *observer, const struct process *process)
-{
-	if (!(observer->flags & OBSERVE_ASKED) || observer->told_searches ||
-	    process->searches < SEARCHES_SOME)
-		return 0;
-	observer->told_searches = true;
-	return OBSERVE_SEARCHES;
-}
-
 unsigned int quiet_advice(struct observer *observer, struct thread *thread, bool ok)
 {
-	unsigned int advice = is_quiet(observer, thread, ok) ? OBSERVE_QUIET : 0;
-
-	return advice | begins_to_search(observer, thread->process);
+	return is_quiet(observer, thread, ok) ? OBSERVE_QUIET : 0;
 }

@@ -4,7 +4,7 @@
 
 #include <observe/observe.h>
 
-/* Takes in the call that thread is in, behind its end: OBSERVE_QUIET, OBSERVE_SEARCHES, or 0. */
+/* Takes in the call that thread is in, behind its end: OBSERVE_QUIET or 0. */
 unsigned int quiet_advice(struct observer *observer, struct thread *thread, bool ok);
 
 /* Those of its program and origin. */

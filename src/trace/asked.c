@@ -1,6 +1,7 @@
 #include <trace/asked.h>
 #include <trace/kernel.h>
 #include <trace/probe.h>
+#include <trace/ready.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,11 +37,13 @@ struct asked_stack {
 struct ring {
 	int fd; /* of the event that made it */
 	struct perf_event_mmap_page *page;
+	uint64_t mixed; /* up to here, what any process was asked for is in it too */
 };
 
 struct watch {
 	int fd;
-	bool noisy; /* probe_filter() */
+	bool noisy;      /* probe_filter() */
+	bool everywhere; /* of all processes */
 };
 
 struct asked {
@@ -48,8 +51,12 @@ struct asked {
 	size_t ring_count;
 	size_t size; /* of a ring's data */
 	struct probe probe;
-	bool narrow;   /* asked_narrow() */
-	uint64_t home; /* the user namespace that the first question was about: whittle's own */
+	bool narrow;           /* asked_narrow() */
+	bool everywhere;       /* of all processes, until asked_follow_only() */
+	int ready;             /* ready_begin(): from then on it is to be had of some; or -1 */
+	bool mixed;            /* the last question may be of a process that nobody asked for */
+	uint64_t target;       /* the user namespace that the last question was about */
+	uint64_t home;         /* and that of the first of the workload: whittle's own */
 	struct watch *watches; /* all events */
 	size_t watch_count, watches_max;
 	bool counts_lost;         /* PERF_FORMAT_LOST can be had */
@@ -106,9 +113,9 @@ static int open_ring(const struct asked *asked, int fd, struct ring *ring)
 	return 0;
 }
 
-static void keep_fd(struct asked *asked, int fd, bool noisy)
+static uint64_t head_of(const struct ring *ring)
 {
-	asked->watches[asked->watch_count++] = (struct watch){ fd, noisy };
+	return __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
 }
 
 /* How many records of the event were lost (perf_event_open(2), "Reading results"). */
@@ -121,8 +128,10 @@ static uint64_t lost_of(const struct asked *asked, int fd)
 	return values[1];
 }
 
+/* A child that whittle has made since may have the descriptor too. */
 static void close_watch(struct asked *asked, const struct watch *watch)
 {
+	ioctl(watch->fd, PERF_EVENT_IOC_DISABLE, 0);
 	asked->lost += lost_of(asked, watch->fd);
 	close(watch->fd);
 }
@@ -170,7 +179,7 @@ static int watch_on(struct asked *asked, pid_t tid, int cpu, bool noisy)
 	}
 	if (fd < 0)
 		return -1;
-	keep_fd(asked, fd, noisy);
+	asked->watches[asked->watch_count++] = (struct watch){ fd, noisy, tid < 0 };
 	if (!ring->page && open_ring(asked, fd, ring) < 0)
 		return -1;
 	return ring->fd == fd ? 0 : ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd);
@@ -214,7 +223,7 @@ static int watch_new_threads(struct asked *asked, pid_t tgid, struct buf *watche
 }
 
 /* Those that a thread makes once it is watched are watched from their beginning. */
-int asked_watch(struct asked *asked, pid_t tgid)
+int asked_follow(struct asked *asked, pid_t tgid)
 {
 	AUTO_BUF struct buf watched = BUF_INIT;
 	int fresh;
@@ -224,35 +233,41 @@ int asked_watch(struct asked *asked, pid_t tgid)
 	return fresh;
 }
 
-/*
- * The first event of any task makes the kernel look for events at each switch, on all CPUs, and
- * waits some 10 ms until they do (kernel/events/core.c, account_event()). A child waits for it, by
- * an event of its own that counts nothing.
- */
-int asked_prepare(void)
+bool asked_is_ready(const struct asked *asked)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
-					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_DUMMY };
-	int ends[2];
-	char byte;
+	struct pollfd event = { .fd = asked->ready, .events = POLLIN };
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	pid_t child = fork();
-	if (child == 0) {
-		dup2(ends[0], STDIN_FILENO);
-		closefrom(STDERR_FILENO); /* nobody is to wait for their end */
-		close(STDOUT_FILENO);
-		syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-		while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
-			continue;
-		_exit(0);
-	}
-	close(ends[0]);
-	if (child < 0)
-		close(STEAL_FD(ends[1]));
-	return ends[1];
+	return asked->everywhere && poll(&event, 1, 0) > 0;
+}
+
+/* The rings are those of the first events, which stay for them. */
+void asked_follow_only(struct asked *asked)
+{
+	asked->everywhere = false;
+	for (size_t i = 0; i < asked->watch_count; i++)
+		if (asked->watches[i].everywhere)
+			ioctl(asked->watches[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+	for (size_t cpu = 0; cpu < asked->ring_count; cpu++)
+		if (asked->rings[cpu].page)
+			asked->rings[cpu].mixed = head_of(&asked->rings[cpu]);
+	auto_close(&asked->ready);
+	asked->ready = -1;
+}
+
+/* Events of a CPU need not wait for what those of a task do: ready.h. */
+static void watch_everything(struct asked *asked)
+{
+	asked->ready = ready_begin();
+	asked->everywhere = asked->ready >= 0 && watch_thread(asked, -1) == 0;
+	if (!asked->everywhere)
+		asked_follow_only(asked);
+}
+
+int asked_watch(struct asked *asked, pid_t tgid)
+{
+	if (asked->watch_count == 0)
+		watch_everything(asked);
+	return asked->everywhere ? 0 : asked_follow(asked, tgid);
 }
 
 struct asked *asked_open(bool any)
@@ -267,6 +282,7 @@ struct asked *asked_open(bool any)
 		free(asked);
 		return NULL;
 	}
+	asked->ready = -1;
 	asked->size = RING_MAX;
 	while (asked->size > RING_MIN && asked->size * (size_t)cpus > RINGS_TOTAL)
 		asked->size /= 2;
@@ -296,7 +312,7 @@ static void close_events(struct asked *asked)
 		_exit(0);
 	}
 	for (size_t i = 0; i < asked->watch_count; i++)
-		close(asked->watches[i].fd);
+		close_watch(asked, &asked->watches[i]);
 	auto_close(&closed[0]);
 	auto_close(&closed[1]);
 }
@@ -309,6 +325,7 @@ void asked_close(struct asked *asked)
 		if (asked->rings[i].page)
 			munmap(asked->rings[i].page, asked->size + (size_t)sysconf(_SC_PAGESIZE));
 	close_events(asked);
+	auto_close(&asked->ready);
 	probe_release(&asked->probe);
 	sigaction(SIGIO, &asked->old_action, NULL);
 	free(asked->watches);
@@ -341,6 +358,7 @@ static uint64_t copy_word(const struct asked *asked, const struct ring *ring, ui
 static int read_sample(struct asked *asked, const struct ring *ring, uint64_t position, size_t size,
 		       struct event *ret_event)
 {
+	uint64_t start = position;
 	uint32_t pid_tid[2];
 	int32_t cap;
 
@@ -359,15 +377,13 @@ static int read_sample(struct asked *asked, const struct ring *ring, uint64_t po
 	}
 	position += count * sizeof(count) + sizeof(uint32_t); /* the raw data's size */
 	copy_out(asked, ring, position + asked->probe.cap_offset, &cap, sizeof(cap));
-	uint64_t target = copy_word(asked, ring, position + asked->probe.target_offset);
-	if (!asked->home)
-		asked->home = target;
+	asked->mixed = asked->everywhere || start < ring->mixed;
+	asked->target = copy_word(asked, ring, position + asked->probe.target_offset);
 	*ret_event = (struct event){ .kind = EVENT_ASKED,
 				     .tid = (pid_t)pid_tid[1],
 				     .tgid = (pid_t)pid_tid[0],
 				     .abi = asked->abi,
 				     .capability = cap,
-				     .foreign = target != asked->home,
 				     .stack = &asked->stack };
 	return 1;
 }
@@ -382,6 +398,18 @@ static const struct kernel *kernel_of(struct asked *asked)
 bool asked_tells_result(const struct asked *asked)
 {
 	return asked->probe.tells_result;
+}
+
+bool asked_of_anyone(const struct asked *asked)
+{
+	return asked->mixed;
+}
+
+bool asked_of_another_namespace(struct asked *asked)
+{
+	if (!asked->home)
+		asked->home = asked->target;
+	return asked->target != asked->home;
 }
 
 int64_t asked_call(struct asked *asked)
@@ -479,9 +507,7 @@ bool asked_next(struct asked *asked, struct event *ret_event)
 	for (size_t i = 0; i < asked->ring_count; i++) {
 		struct ring *ring = &asked->rings[i];
 
-		while (ring->page &&
-		       ring->page->data_tail !=
-			       __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE))
+		while (ring->page && ring->page->data_tail != head_of(ring))
 			if (read_record(asked, ring, ret_event))
 				return true;
 	}

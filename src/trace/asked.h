@@ -18,13 +18,15 @@ struct asked *asked_open(bool any);
 void asked_close(struct asked *asked);
 
 /*
- * Has the kernel make ready, behind whittle's back, what asked_watch() would wait for: until the
- * descriptor is closed. -1 if that cannot be done.
+ * Watches all threads of a process, and all that they will make; -1 with errno if it cannot. The
+ * kernel takes some 10 ms to get ready for that: everything that runs is watched in the meantime
+ * (asked_of_anyone()). Once it is ready, asked_follow() watches one process after another, and
+ * asked_follow_only() ends the rest.
  */
-int asked_prepare(void);
-
-/* Watches all threads of a process, and all that they will make; -1 with errno if it cannot. */
 int asked_watch(struct asked *asked, pid_t tgid);
+bool asked_is_ready(const struct asked *asked);
+int asked_follow(struct asked *asked, pid_t tgid);
+void asked_follow_only(struct asked *asked);
 
 /* From now on only what calls that run unreported may ask for: the others are too many then. */
 void asked_narrow(struct asked *asked);
@@ -32,12 +34,20 @@ void asked_narrow(struct asked *asked);
 /* Does the event say whether the capability was granted? If not, all questions are events. */
 bool asked_tells_result(const struct asked *asked);
 
+/* May the last EVENT_ASKED be of a process that asked_watch() was not called for? */
+bool asked_of_anyone(const struct asked *asked);
+
+/*
+ * Was the last EVENT_ASKED about another user namespace than the first for which this was called?
+ */
+bool asked_of_another_namespace(struct asked *asked);
+
 /* The number of the call of the last EVENT_ASKED, by the kernel's call stack, or -1. */
 int64_t asked_call(struct asked *asked);
 
 /*
- * True with the next EVENT_ASKED (without nr), or, if some were lost, an EVENT_LOSS, or an
- * EVENT_LIMITATION where rules see all calls; false if there is none for now.
+ * True with the next EVENT_ASKED (without nr and foreign), or, if some were lost, an EVENT_LOSS, or
+ * an EVENT_LIMITATION where rules see all calls; false if there is none for now.
  */
 bool asked_next(struct asked *asked, struct event *ret_event);
 

@@ -98,7 +98,6 @@ struct trace {
 	struct own *own;
 	int64_t *denied;       /* number of the call by place in abis[]; NULL: none is */
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
-	int asked_ready;       /* asked_prepare(), or -1 */
 	bool measured;         /* all tracees are watched from their beginning */
 	bool measuring;        /* that is being tried */
 	bool filtered_first;   /* the first image begins under a filter */
@@ -110,6 +109,11 @@ struct tracee *trace_find(const struct trace *trace, pid_t tid);
 struct tracee *trace_add(struct trace *trace, pid_t tid, pid_t tgid);
 void trace_remove(struct trace *trace, struct tracee *tracee);
 void trace_queue(struct trace *trace, const struct event *event);
+/* The next EVENT_ASKED, if there is one; watch_last() behind the last stop. */
+bool watch_next(struct trace *trace, struct event *ret_event);
+bool watch_last(struct trace *trace, struct event *ret_event);
+/* Before the next stop is waited for. */
+void watch_settle(struct trace *trace);
 /* trace_options.measure, for the tracee that is looked at; before it makes a call of its own. */
 void trace_ask(struct trace *trace);
 /* A process has a filter: what the kernel is asked for most is told no more. */

@@ -6,12 +6,10 @@
 #include <trace/proc.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
@@ -78,7 +76,6 @@ static struct trace *new_trace(const struct engine_ops *engine)
 	struct trace *trace = xcalloc(1, sizeof(*trace));
 
 	trace->engine = engine;
-	trace->asked_ready = -1;
 	return trace;
 }
 
@@ -119,155 +116,20 @@ int trace_adopt(const struct adopt_options *options, int listener, struct trace 
 	return 0;
 }
 
-/* Does the event end the call that the thread was in? */
-static bool ends_call(const struct event *event, pid_t tid)
-{
-	if (event->kind == EVENT_EXEC)
-		return event->tid == tid || event->old_tid == tid;
-	return event->kind == EVENT_RESULT && event->tid == tid;
-}
-
-/*
- * Finds the call in which the kernel was asked. pending is the stop that was waited for, before
- * which it happened. False if it was in none: memory that grows as it is touched (a page fault) is
- * asked for too.
- */
-static bool place_asked(struct trace *trace, const struct event *pending, struct event *event)
-{
-	const struct tracee *tracee = trace_find(trace, event->tid);
-	bool own = pending && pending->tid == event->tid;
-
-	event->joined = pending && ends_call(pending, event->tid);
-	if (event->joined)
-		return true;
-	if (tracee && tracee->in_call && !(own && pending->kind == EVENT_ENTRY)) {
-		event->joined = true;
-		return true;
-	}
-	if (tracee ? !tracee->filtered : own && pending->kind == EVENT_EXIT && !pending->filtered)
-		return false; /* all its calls are reported */
-	int64_t nr = asked_call(trace->asked);
-	event->nr = (uint64_t)nr;
-	return nr >= 0;
-}
-
-/* Before the events that are still to be told: its thread may be gone behind them. */
-static bool next_asked(struct trace *trace, struct event *ret_event)
-{
-	const struct event *pending = trace->queue_count ? &trace->queue[trace->queue_head] : NULL;
-
-	while (trace->asked && asked_next(trace->asked, ret_event)) {
-		if (ret_event->kind != EVENT_ASKED)
-			return true;
-		ret_event->what = asked_tells_result(trace->asked) ? "measured" : "measured-kprobe";
-		if (place_asked(trace, pending, ret_event))
-			return true;
-	}
-	return false;
-}
-
-/* Behind the last stop. */
-static bool last_asked(struct trace *trace, struct event *ret_event)
-{
-	return next_asked(trace, ret_event) ||
-	       (trace->asked && asked_ended(trace->asked, ret_event));
-}
-
 int trace_next(struct trace *trace, struct event *ret_event, struct error *err)
 {
 	struct event event;
 
 	if (trace->queue_count == 0) {
+		watch_settle(trace);
 		int more = trace->engine->next(trace, &event, err);
 		if (more <= 0)
-			return last_asked(trace, ret_event) ? 1 : more;
+			return watch_last(trace, ret_event) ? 1 : more;
 		queue_first(trace, &event);
 	}
-	if (!next_asked(trace, ret_event))
+	if (!watch_next(trace, ret_event))
 		trace_unqueue(trace, ret_event);
 	return 1;
-}
-
-bool trace_can_watch(void)
-{
-	struct asked *asked = asked_open(false);
-
-	asked_close(asked);
-	return asked;
-}
-
-bool trace_watch(struct trace *trace)
-{
-	const struct tracee *current = trace_find(trace, trace->current);
-
-	if (!current)
-		return false;
-	if (current->watched)
-		return true;
-	if (!trace->asked)
-		trace->asked = asked_open(trace->measuring);
-	/* Without the result a look could not be let run. */
-	if (!trace->asked || (!trace->measuring && !asked_tells_result(trace->asked)) ||
-	    asked_watch(trace->asked, current->tgid) < 0)
-		return false;
-	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		tracee->watched |= tracee->tgid == current->tgid;
-	return true;
-}
-
-/* From now on some calls are not reported: what they ask for must not be lost in what others do. */
-void trace_ask_less(struct trace *trace)
-{
-	if (trace->asked)
-		asked_narrow(trace->asked);
-}
-
-void trace_ask(struct trace *trace)
-{
-	trace->measuring = true;
-	trace->measured = trace_watch(trace);
-	trace->measuring = false;
-	if (trace->filtered_first)
-		trace_ask_less(trace);
-}
-
-void trace_prepare_watch(struct trace *trace)
-{
-	if (!trace->asked && trace->asked_ready < 0)
-		trace->asked_ready = asked_prepare();
-}
-
-/*
- * The kernel takes the events away from what executes an image and is not "dumpable" then, for the
- * sake of set-id programs (fs/exec.c, begin_new_exec()): its ids differ, or it may not read the
- * image, in which case its files in /proc are not its own (proc(5)).
- */
-static bool loses_watch(pid_t tid)
-{
-	unsigned int uids[2], gids[2]; /* real, effective */
-	AUTO_FREE char *status = proc_status(tid);
-	const char *uid = status ? proc_field(status, "Uid") : NULL;
-	const char *gid = status ? proc_field(status, "Gid") : NULL;
-	char path[32];
-	struct stat own;
-
-	snprintf(path, sizeof(path), "/proc/%d", tid);
-	if (!uid || !gid || sscanf(uid, "%u %u", &uids[0], &uids[1]) != 2 ||
-	    sscanf(gid, "%u %u", &gids[0], &gids[1]) != 2 || stat(path, &own) < 0)
-		return false;
-	return uids[0] != uids[1] || gids[0] != gids[1] || own.st_uid != uids[1];
-}
-
-void trace_keep_watch(struct trace *trace, const struct tracee *tracee)
-{
-	struct event loss = { .kind = EVENT_LOSS,
-			      .tid = tracee->tid,
-			      .tgid = tracee->tgid,
-			      .what = "capability-events" };
-
-	if (tracee->watched && loses_watch(tracee->tid) &&
-	    asked_watch(trace->asked, tracee->tgid) < 0)
-		trace_queue(trace, &loss);
 }
 
 pid_t trace_main_pid(const struct trace *trace)
@@ -330,7 +192,6 @@ void trace_free(struct trace *trace)
 	trace->engine->release(trace);
 	asked_close(trace->asked);
 	outer_close(trace->outer);
-	auto_close(&trace->asked_ready);
 	HASH_ITER (hh, trace->tracees, tracee, next)
 		trace_remove(trace, tracee);
 	free(trace);
