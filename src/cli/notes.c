@@ -28,9 +28,7 @@ static const struct {
 	  "missing (--engine ptrace sees all)" },
 	{ "io-uring",
 	  "the workload used io_uring: files and sockets that it reached through the ring were not "
-	  "seen (--deny-io-uring has it do without; a process with seccomp filters of its own "
-	  "under "
-	  "--engine notify only)" },
+	  "seen (--deny-io-uring has it do without)" },
 	{ "io-uring-denied",
 	  "the workload was told that there is no io_uring (--deny-io-uring): what it does where "
 	  "there is one was not seen, and its profiles do not grant it" },

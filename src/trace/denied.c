@@ -35,21 +35,36 @@ bool denied_entry(const struct trace *trace, const struct event *call, struct ev
 	return true;
 }
 
+/*
+ * A call that is skipped has the number -1 by the time when filters are asked
+ * (kernel/entry/common.c, syscall_trace_enter()), and those of the tracee's own might kill for
+ * that. So they are asked for the call as it is, but for a ring without entries, which the kernel
+ * does not make (io_uring_fill_params()).
+ */
 bool denied_enter(const struct trace *trace, struct tracee *tracee, struct event *ret_event)
 {
-	if (tracee->own_filters || !denied_entry(trace, &tracee->call, ret_event))
+	if (!denied_entry(trace, &tracee->call, ret_event))
 		return false;
-	registers_skip_call(tracee->tid, -ENOSYS);
+	if (!tracee->own_filters)
+		registers_skip_call(tracee->tid, -ENOSYS);
+	else if (registers_set_argument(tracee->tid, 0, &tracee->argument) == 0)
+		tracee->argument_changed = true;
 	tracee->denied = true;
 	return true;
 }
 
-/* The filter of a container that whittle runs in may have had another answer to -1. */
-bool denied_leave(struct tracee *tracee)
+/*
+ * What its own filters answered stays. The filter of a container that whittle runs in may have had
+ * an answer of its own to -1.
+ */
+bool denied_leave(struct tracee *tracee, int64_t result)
 {
 	if (!tracee->denied)
 		return false;
-	registers_set_result(tracee->tid, -ENOSYS);
-	tracee->denied = false;
+	if (tracee->argument_changed)
+		registers_restore_argument(tracee->tid, tracee->argument);
+	if (!tracee->argument_changed || result == -EINVAL)
+		registers_set_result(tracee->tid, -ENOSYS);
+	tracee->denied = tracee->argument_changed = false;
 	return true;
 }

@@ -14,13 +14,9 @@ void denied_free(struct trace *trace);
 /* Is it that call? Then *ret_event, which may be call itself, is what is told in its place. */
 bool denied_entry(const struct trace *trace, const struct event *call, struct event *ret_event);
 
-/*
- * Under ptrace: the call that the tracee enters is not made, and told of by *ret_event. False if it
- * is another, or if the tracee has filters of its own: these would be asked for the number of a
- * call that is skipped, -1 (kernel/entry/common.c, syscall_trace_enter()), and might kill for it.
- */
+/* Under ptrace: the call that the tracee enters is not made, and told of by *ret_event. */
 bool denied_enter(const struct trace *trace, struct tracee *tracee, struct event *ret_event);
-/* At its exit: true if it was denied, and its end is nobody's. */
-bool denied_leave(struct tracee *tracee);
+/* At its exit, with that result: true if it was denied, and its end is nobody's. */
+bool denied_leave(struct tracee *tracee, int64_t result);
 
 #endif

@@ -84,7 +84,7 @@ static int leave_call(struct trace *trace, struct tracee *tracee, int64_t result
 {
 	if (!tracee->in_call) /* a new task's return from its creator's clone */
 		return 0;
-	if (denied_leave(tracee)) {
+	if (denied_leave(tracee, result)) {
 		tracee->in_call = false;
 		filtered_call_ended(tracee);
 		return 0;

@@ -47,6 +47,21 @@ for runtime in crun runc; do
 			--rootfs "$root" /uring_static /file)" "$by_openat"
 done
 
+# Whittle in a container, under podman's own filter, which refuses a ring itself, and without one.
+if c_have podman; then
+	mkdir "$c_root/inside" && cp "$WHITTLE" "$WORKLOADS/uring_static" "$c_root/inside"
+	for security in '' --security-opt=seccomp=unconfined; do
+		c_podman run --rm ${security:+"$security"} --rootfs /:O sh -c "cd '$c_root/inside' &&
+			./whittle record -q -o /tmp/out --deny-io-uring -- ./uring_static '$root/file' &&
+			cat /tmp/out/evidence.json" >inside 2>err
+		t_is "inside${security:+, unconfined}: it falls back" "$(head -n 2 inside)" "$by_openat"
+		t_is "inside${security:+, unconfined}: it was denied once" \
+			"$(tail -n +3 inside | jq -c '.runs[0] | .losses, .limitations["io-uring-denied"]' | xargs)" '{} 1'
+	done
+else
+	t_skip "inside" "$c_reason"
+fi
+
 if c_have crun; then
 	"$WHITTLE" agent --socket "$C/agent" -o agent --deny-io-uring >log 2>&1 &
 	agent=$!

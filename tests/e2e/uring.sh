@@ -75,9 +75,16 @@ t_is "a filter was learned before it asked" "$(jq -r '.runs[0].filter' out/evide
 cp -r out known
 is_denied known 1 "$by_openat" --engine ptrace --known known --
 is_denied "known, notified" 1 "$by_openat" --engine notify --known known --
-# Its own filter would be asked for a call that is skipped.
-is_denied "its own filter, notified" 1 "$by_openat" --engine notify -- filter
-is_lost "its own filter, traced" --engine ptrace --deny-io-uring -- filter
+# Its own filter is asked for the call as it is: it would kill for a number that it does not know.
+for options in '--engine ptrace' --exact '--engine notify'; do
+	read -ra words <<<"$options"
+	is_denied "$options, with its own filter" 1 "$by_openat" "${words[@]}" -- filter
+done
+# What that answers stays.
+t_is "its own filter refuses it" "$("$uring" file refuse)" $'by openat: EPERM\nhello'
+t_is "and does so while it is recorded" "$(recorded --deny-io-uring --engine ptrace -- refuse)" \
+	$'by openat: EPERM\nhello'
+t_is "with nothing lost" "$(losses)" '[]'
 # What the profile says is what it was told.
 recorded --deny-io-uring -- >/dev/null
 if t_have bwrap && bwrap --dev-bind / / true 2>said; then

@@ -1,14 +1,15 @@
 /*
- * uring_static FILE [plain|i386|filter]: opens FILE through an io_uring, or by openat(2) where
- * there is none, and says which, and what is in it. Before, it makes plain calls for as long as it
- * takes to be known by them. i386 asks for a ring by that ABI too; filter has a filter of its own
- * first, which lets everything pass.
+ * uring_static FILE [plain|i386|filter|refuse]: opens FILE through an io_uring, or by openat(2)
+ * where there is none, and says which, and what is in it. Before, it makes plain calls for as long
+ * as it takes to be known by them. i386 asks for a ring by that ABI too. filter has a filter of its
+ * own first, which kills for the number -1 and lets all else pass; refuse one that refuses a ring.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,10 +59,17 @@ static int ask_by_i386(void)
 	return (int)-result;
 }
 
-static void add_filter(void)
+static void add_filter(bool refuse)
 {
-	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
-	struct sock_fprog program = { .len = 1, .filter = code };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, refuse ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
@@ -75,8 +83,8 @@ int main(int argc, char **argv)
 
 	for (int i = 0; i < WARM; i++)
 		syscall(SYS_getppid);
-	if (strcmp(how, "filter") == 0)
-		add_filter();
+	if (strcmp(how, "filter") == 0 || strcmp(how, "refuse") == 0)
+		add_filter(*how == 'r');
 	if (strcmp(how, "i386") == 0)
 		printf("i386: %s\n", strerrorname_np(ask_by_i386()));
 	int fd = ring_open(argv[1]);
