@@ -235,6 +235,28 @@ static int confirm_minimal(struct ablater *ablater, struct error *err)
 	return undecided(err);
 }
 
+/* A member without which the minimal set does as well; it was found to be needed before. */
+static int explain_member(struct ablater *ablater, int cap, struct error *err)
+{
+	AUTO_FREE char *name = capability_name(cap), *why = NULL;
+
+	if (run_reduced(ablater, ablater->found->all & ~bit(cap), &why, err) < 0)
+		return -1;
+	if (!why) {
+		fail(err, ERROR_REFUSED, 0,
+		     "the outcome changes from run to run: without %s it failed, then passed",
+		     name);
+		return undecided(err);
+	}
+	fail(err, ERROR_REFUSED, 0,
+	     "whether %s is needed depends on others: without it alone: %s; without it and others "
+	     "that can be spared it passes",
+	     name, why);
+	return fail_hint(err,
+			 "keep the recorded list; a --check could tell whether privileges were "
+			 "given up");
+}
+
 /*
  * Once more without one of the minimal set, which passes then each time. A refusal may matter only
  * if something else is slow enough (a server whose worker dies of it has answered before): it is
@@ -251,13 +273,7 @@ static int confirm_member(struct ablater *ablater, int cap, struct error *err)
 		    confirm_minimal(ablater, err) < 0)
 			return -1;
 	}
-	if (*why)
-		return 0;
-	AUTO_FREE char *name = capability_name(cap);
-	fail(err, ERROR_REFUSED, 0,
-	     "the outcome changes from run to run: without %s it failed, then passed %d times",
-	     name, TRIES);
-	return undecided(err);
+	return *why ? 0 : explain_member(ablater, cap, err);
 }
 
 /*

@@ -221,6 +221,11 @@ echo 0 >n
 judged 'a refusal that is borne now and then' 0 "$chown_line" \
 	one -- sh -c 'chown 1000 f || { n=$(cat n); echo $((n + 1)) >n; [ "$n" = 2 ]; }'
 t_is 'it was borne, and tried again' "$(cat n)" 4
+# As apache: a worker that cannot become its user ends, one that cannot even leave its group goes on.
+t_ok 'four are recorded' recorded four \
+	sh -c "chown 1000 f && kill -0 $stranger && chroot / true && nice -n -5 true"
+undecided 'a need that depends on another' 'CAP_SYS_CHROOT is needed depends on others.*alone: exit status 1' \
+	four -- sh -c "[ -z \"\$(nice -n -5 true 2>&1)\" ] && { chroot / true || ! kill -0 $stranger; }"
 judged 'a file stands for its directory, options may follow it' 0 "$chown_line" \
 	one/evidence.json --ablate=caps -- chown 1000 f
 judged 'what is recorded and not needed is found' 1 \
