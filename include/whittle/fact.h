@@ -47,8 +47,10 @@ enum { SITE_ABI, SITE_NAME, SITE_PROGRAM, SITE_FRAMES };
  * rename-from rename-to exchange link symlink mkdir rmdir mknod chmod chown xattr exec map-exec
  * lock lock-write connect bind stat list chdir inherit-read inherit-write (a descriptor that was
  * open for that, and not from outside, when the program began by execve). Target is the old name of
- * a link, the other name of a rename. Owner is "owner" if the object's uid is the thread's fsuid at
- * the check (a new file's is), "other" if not, "unknown" if that could not be told.
+ * a link, the other name of a rename, the AppArmor profile that was asked for by a write
+ * (/proc/PID/attr/current; ANY_PROFILE if that was not seen). Owner is "owner" if the object's uid
+ * is the thread's fsuid at the check (a new file's is), "other" if not, "unknown" if that could not
+ * be told.
  */
 enum { PATH_PATH, PATH_ACCESS, PATH_OWNER, PATH_PROGRAM, PATH_TARGET };
 /*
@@ -100,6 +102,8 @@ enum { PTRACE_REQUEST, PTRACE_TO, PTRACE_PROGRAM, PTRACE_RESULT };
 enum { MOUNT_OPERATION, MOUNT_FSTYPE, MOUNT_OPTIONS, MOUNT_SOURCE, MOUNT_TARGET, MOUNT_PROGRAM };
 /* operation: clone unshare setns chroot; kinds: "user,mnt" or the path */
 enum { NAMESPACE_OPERATION, NAMESPACE_KINDS, NAMESPACE_PROGRAM };
+
+#define ANY_PROFILE "*"
 
 /* A call that a container's runtime made in it, before the first image of the container's own. */
 enum { RUNTIME_ABI, RUNTIME_NAME };

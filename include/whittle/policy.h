@@ -127,7 +127,7 @@ struct apparmor_rule {
 	char *perms;  /* "rwk", "mrix"; signal and ptrace "send, receive"; unix "(bind, listen)" */
 	char *name;   /* evidence text: file, new link, mount point, capability, family */
 	char *target; /* evidence text: link's old name, mount source, socket type, signal peer, of
-			 an exec with another profile that profile, or "" */
+			 an exec with another profile and a change that profile, or "" */
 	char *detail; /* whittle's own words: mount options, fstype, signal set, "Cx" of an exec
 			 with another profile, or "" */
 	struct reasons why;

@@ -155,9 +155,37 @@ static void add_link(struct drafts *drafts, const struct fact *fact, bool owner)
 	draft->why = describe(fact);
 }
 
-static void add_change_profile(const struct fact *fact, struct policy *policy,
-			       struct drafts *drafts)
+/* Did the program write the name of a profile there, with nothing unseen? */
+static bool names_profile(const struct evidence *evidence, const struct fact *like)
 {
+	size_t count;
+	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_PATH, &count);
+	bool named = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		if (strcmp(field[PATH_PATH], like->field[PATH_PATH]) != 0 ||
+		    strcmp(field[PATH_PROGRAM], like->field[PATH_PROGRAM]) != 0)
+			continue;
+		if (strcmp(field[PATH_TARGET], ANY_PROFILE) == 0)
+			return false;
+		named |= *field[PATH_TARGET] != '\0';
+	}
+	return named;
+}
+
+static void add_change_profile(const struct evidence *evidence, const struct fact *fact,
+			       struct policy *policy, struct drafts *drafts)
+{
+	const char *profile = fact->field[PATH_TARGET];
+
+	if (names_profile(evidence, fact)) {
+		if (*profile)
+			draft_add(drafts, APPARMOR_CHANGE_PROFILE, "", profile, "")->why =
+				describe(fact);
+		return;
+	}
 	draft_add(drafts, APPARMOR_CHANGE_PROFILE, "", "", "")->why = describe(fact);
 	policy_note(policy, "%s was written: change_profile to any profile is granted; narrow it",
 		    fact->field[PATH_PATH]);
@@ -235,8 +263,8 @@ static char *nameless_file(const char *path, bool root)
 	return queue ? xasprintf("/%s", queue) : NULL;
 }
 
-static void add_path(const struct fact *fact, bool owner, struct policy *policy,
-		     struct drafts *drafts)
+static void add_path(const struct evidence *evidence, const struct fact *fact, bool owner,
+		     struct policy *policy, struct drafts *drafts)
 {
 	const char *path = fact->field[PATH_PATH], *target = fact->field[PATH_TARGET];
 	const struct access_row *row = find_access(fact->field[PATH_ACCESS]);
@@ -263,7 +291,7 @@ static void add_path(const struct fact *fact, bool owner, struct policy *policy,
 		return;
 	}
 	if (is_profile_change(path, row->perms)) {
-		add_change_profile(fact, policy, drafts);
+		add_change_profile(evidence, fact, policy, drafts);
 		return;
 	}
 	if (row->perms & PERM_IX && !memfd)
@@ -396,7 +424,7 @@ void derive_files(const struct evidence *evidence, const struct variation *varia
 
 		fact.field[PATH_PATH] = path;
 		fact.field[PATH_TARGET] = target;
-		add_path(&fact, is_owners(&fact, user_changes), policy, drafts);
+		add_path(evidence, &fact, is_owners(&fact, user_changes), policy, drafts);
 	}
 	AUTO_FREE const struct evidence_fact **execs = evidence_facts(evidence, FACT_EXEC, &count);
 	for (size_t i = 0; i < count; i++)

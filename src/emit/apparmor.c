@@ -83,10 +83,23 @@ static void add_pivot_root(const struct apparmor_rule *rule, struct buf *out)
 	escape_apparmor(out, rule->name);
 }
 
+/* In names of profiles two slashes are two: between one and its child, apparmor.d(5). */
+static bool is_plain_label(const char *name)
+{
+	return !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "/._-")];
+}
+
 static void add_change_profile(const struct apparmor_rule *rule, struct buf *out)
 {
-	(void)rule;
 	buf_adds(out, "change_profile");
+	if (!*rule->target)
+		return;
+	buf_adds(out, " -> ");
+	if (is_plain_label(rule->target))
+		buf_adds(out, rule->target);
+	else
+		escape_apparmor(out, rule->target);
 }
 
 static void add_userns(const struct apparmor_rule *rule, struct buf *out)

@@ -443,6 +443,8 @@ static void opened(struct observer *observer, struct thread *thread, const struc
 		temporary_learn(observer, path->name, named ? named->parent.mode : 0);
 	}
 	emit_open(observer, thread, path);
+	if ((thread->value & O_ACCMODE) != O_RDONLY)
+		confine_opened(observer, thread, path);
 	seen.linked = linked;
 	if (thread->value & O_PATH)
 		seen.process = 0;                   /* nothing was opened */

@@ -70,6 +70,7 @@ const struct topic_desc topic_descs[TOPICS] = {
 	[TOPIC_UMOUNT] = { 0, NULL, umount_leave },
 	[TOPIC_UNSHARE] = { 0, NULL, unshare_leave },
 	[TOPIC_URING] = { TOPIC_ALWAYS, NULL, uring_leave },
+	[TOPIC_WRITE] = { TOPIC_EARLY, NULL, write_leave },
 };
 
 int args_index(const struct syscall_desc *row, enum arg_kind kind)

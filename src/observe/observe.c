@@ -378,6 +378,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 		child->process->watched = creator->watched;
 		child->process->serves = creator->serves;
 		child->process->meets = creator->meets;
+		child->process->confines = creator->confines;
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
 	}

@@ -164,6 +164,7 @@ enum topic {
 	TOPIC_UMOUNT,
 	TOPIC_UNSHARE,
 	TOPIC_URING,
+	TOPIC_WRITE,
 	TOPICS
 };
 
@@ -233,6 +234,7 @@ struct process {
 	bool settled;          /* observer_settle(); its children are so too */
 	bool serves;           /* it listens, or accepts */
 	bool meets;            /* it looks at other processes in /proc */
+	bool confines;         /* it may ask for another AppArmor profile: confine.c */
 	bool filtered;         /* its image began under a filter that another had taught */
 	/* See looked.c. */
 	struct way *ways;         /* directories that can be searched */
@@ -536,6 +538,12 @@ bool refused_late(struct thread *thread, const struct outcome *outcome, enum acc
 void mqueue_enter(struct observer *, struct thread *);
 void mqueue_leave(struct observer *, struct thread *, const struct outcome *);
 void ioctl_leave(struct observer *, struct thread *, const struct outcome *);
+
+/* ---- confine.c: AppArmor profiles that are asked for ---- */
+
+/* A file was opened to be written to: by what is written there another profile may be asked for. */
+void confine_opened(struct observer *observer, struct thread *thread, const struct path *path);
+void write_leave(struct observer *, struct thread *, const struct outcome *);
 
 /* ---- temporary.c: names that are made up ---- */
 

@@ -251,6 +251,34 @@ static void test_change_profile(void **state)
 	policy_free(policy);
 }
 
+/* What was written there is the target; what was not seen may be any. */
+static void test_named_profile(void **state)
+{
+	static const char *const targets[] = { "other//kid", ANY_PROFILE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		struct evidence *evidence = new_evidence();
+		const char *file = "/proc/\\{pid}/attr/current";
+
+		ADD(evidence, FACT_PATH, file, "create", "owner", "/p", "");
+		ADD(evidence, FACT_PATH, file, "write", "owner", "/p", "");
+		ADD(evidence, FACT_PATH, file, "write", "owner", "/p", "one");
+		ADD(evidence, FACT_PATH, file, "write", "owner", "/p", targets[i]);
+		struct policy *policy = derive(evidence, "none", "any");
+		const struct apparmor_rule *any =
+			find_rule(policy, APPARMOR_CHANGE_PROFILE, "", "");
+		if (i == 0) {
+			assert_null(any);
+			assert_non_null(find_rule(policy, APPARMOR_CHANGE_PROFILE, "", "one"));
+			assert_non_null(find_rule(policy, APPARMOR_CHANGE_PROFILE, "", targets[i]));
+		} else {
+			assert_non_null(any);
+		}
+		policy_free(policy);
+	}
+}
+
 static void test_signals(void **state)
 {
 	struct evidence *evidence = new_evidence();
@@ -562,16 +590,17 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),        cmocka_unit_test(test_native_abi),
-		cmocka_unit_test(test_implied),        cmocka_unit_test(test_bad_options),
-		cmocka_unit_test(test_access),         cmocka_unit_test(test_files_merge),
-		cmocka_unit_test(test_execs),          cmocka_unit_test(test_size),
-		cmocka_unit_test(test_change_profile), cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_ptrace),         cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_capabilities),   cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_sockets),        cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_carried),        cmocka_unit_test(test_carried_sockets),
-		cmocka_unit_test(test_attribution),    cmocka_unit_test(test_facets),
+		cmocka_unit_test(test_refused),         cmocka_unit_test(test_native_abi),
+		cmocka_unit_test(test_implied),         cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_access),          cmocka_unit_test(test_files_merge),
+		cmocka_unit_test(test_execs),           cmocka_unit_test(test_size),
+		cmocka_unit_test(test_change_profile),  cmocka_unit_test(test_named_profile),
+		cmocka_unit_test(test_signals),         cmocka_unit_test(test_ptrace),
+		cmocka_unit_test(test_mounts),          cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_wanted),          cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_incomplete),      cmocka_unit_test(test_carried),
+		cmocka_unit_test(test_carried_sockets), cmocka_unit_test(test_attribution),
+		cmocka_unit_test(test_facets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,47 @@ static void test_sockets(void **state)
 	done(&run);
 }
 
+static const char *const own_profile = "/proc/self/attr/current", *const next =
+									  "/proc/self/attr/exec";
+
+static void ask(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+
+	must(fd);
+	if (write(fd, text, strlen(text)) < 0 && errno == EFAULT)
+		_exit(2); /* else it is the module's answer, or there is none */
+	close(fd);
+}
+
+static void scenario_confine(void)
+{
+	int fd;
+
+	must(chdir(top));
+	must(fd = creat("other", 0600));
+	must((int)write(fd, "changeprofile no", 16));
+	ask(own_profile, "changeprofile a b//c\n");
+	ask(next, "exec d");
+	ask(next, "stack e");
+}
+
+static void test_confine(void **state)
+{
+	struct run run;
+
+	(void)state;
+	if (access(own_profile, W_OK) != 0)
+		skip(); /* the kernel has no security modules */
+	record(&run, "confine");
+	expect_path(&run, "other", "write", "owner", NULL);
+	expect(&run, 1, FACT_PATH, "/proc/\\{pid}/attr/current", "write", "owner", self, "a b//c");
+	expect(&run, 1, FACT_PATH, "/proc/\\{pid}/attr/exec", "write", "owner", self, "d");
+	expect(&run, 1, FACT_PATH, "/proc/\\{pid}/attr/exec", "write", "owner", self, ANY_PROFILE);
+	expect(&run, 0, FACT_PATH, "/proc/\\{pid}/attr/exec", "write", "owner", self, "e");
+	done(&run);
+}
+
 #ifdef __x86_64__
 
 /* A call by int $0x80: i386, from a 64-bit program. */
@@ -352,6 +393,7 @@ static const struct scenario scenarios[] = {
 	{ "metadata", scenario_metadata },
 	{ "bad-strings", scenario_bad_strings },
 	{ "sockets", scenario_sockets },
+	{ "confine", scenario_confine },
 #ifdef __x86_64__
 	{ "i386", scenario_i386 },
 #endif
@@ -362,7 +404,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		live_test(test_open),        live_test(test_names),   live_test(test_metadata),
-		live_test(test_bad_strings), live_test(test_sockets),
+		live_test(test_bad_strings), live_test(test_sockets), live_test(test_confine),
+
 #ifdef __x86_64__
 		live_test(test_i386),
 #endif

@@ -269,6 +269,7 @@ static int write_attribute(const char *file, const char *word, const char *profi
 
 CALL(alarm, alarm((unsigned int)atoi(args[0]))) /* lasts beyond execve(2) */
 CALL(setprof, write_attribute("/proc/self/attr/current", "changeprofile", args[0]))
+CALL(setexec, write_attribute("/proc/self/attr/exec", "exec", args[0]))
 
 /* What aa-exec(1) does, without libraries: software emulation is slow to load them. */
 OP(confine)
@@ -595,6 +596,7 @@ static const struct op ops[] = {
 	{ "sendfd", 1, do_sendfd },
 	{ "setfl", 1, do_setfl },
 	{ "sethostname", 0, do_sethostname },
+	{ "setexec", 1, do_setexec },
 	{ "setprof", 1, do_setprof },
 	{ "setuid", 1, do_setuid },
 	{ "sleep", 0, do_sleep },
