@@ -79,6 +79,11 @@ static const struct {
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "
 	  "then is not in the evidence" },
+	{ "read-implies-exec",
+	  "a process that had some of its calls no longer looked at asked that what it maps to "
+	  "read "
+	  "can be executed (personality(2)): rules for these files may lack \"m\" (--exact sees "
+	  "all)" },
 	{ "recording-failed", "the recording of another container of this run failed" },
 	{ "runtime-unseen",
 	  "of what the container's runtime does in the container only the start of "

@@ -56,6 +56,7 @@ const struct topic_desc topic_descs[TOPICS] = {
 	[TOPIC_MQUEUE] = { 0, mqueue_enter, mqueue_leave },
 	[TOPIC_OPEN] = { TOPIC_EARLY, open_enter, open_leave },
 	[TOPIC_PATH] = { TOPIC_EARLY, NULL, path_leave },
+	[TOPIC_PERSONALITY] = { 0, NULL, personality_leave },
 	[TOPIC_PIVOT_ROOT] = { 0, NULL, pivot_root_leave },
 	[TOPIC_PRCTL] = { 0, NULL, prctl_leave },
 	[TOPIC_PTRACE] = { TOPIC_ALWAYS, ptrace_enter, ptrace_leave },

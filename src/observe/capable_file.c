@@ -140,6 +140,10 @@ void rule_link(struct needs *needs)
 {
 	const struct path *from = call_path(needs->call, 0), *to = call_path(needs->call, 1);
 
+	/* do_linkat(), before Linux 6.10; since then only of what others opened: measured */
+	if (strcmp(needs->call->name, "linkat") == 0 && call_u32(needs->call, 4) & AT_EMPTY_PATH &&
+	    !kernel_is(6, 10))
+		need_add(needs, CAP_BIT(CAP_DAC_READ_SEARCH), "AT_EMPTY_PATH");
 	if (!from || !to || from->error)
 		return;
 	need_create(needs, to);

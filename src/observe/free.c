@@ -26,6 +26,7 @@ static const unsigned int topic_lessons[TOPICS] = {
 	[TOPIC_MOUNT_FD] = LESSON_PATHS,     [TOPIC_MOUNT_PATH] = LESSON_PATHS,
 	[TOPIC_MOVE_MOUNT] = LESSON_PATHS,   [TOPIC_MPROTECT] = LESSON_PATHS,
 	[TOPIC_MQUEUE] = LESSON_PATHS,       [TOPIC_OPEN] = LESSON_PATHS,
+	[TOPIC_PERSONALITY] = LESSON_ALWAYS, /* what is mapped afterwards may be executable */
 	[TOPIC_PATH] = LESSON_PATHS,         [TOPIC_PIVOT_ROOT] = LESSON_PATHS,
 	[TOPIC_PRCTL] = LESSON_ALWAYS, /* its own filters, no_new_privs */
 	[TOPIC_PTRACE] = LESSON_ALWAYS,      [TOPIC_PTRACE_PID] = LESSON_PATHS,

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <whittle/file.h>
 
 /* F_SETLK64 and F_SETLKW64 of 32-bit ABIs (include/uapi/asm-generic/fcntl.h). */
 enum { SETLK64 = 13, SETLKW64 = 14 };
@@ -60,11 +63,40 @@ static const struct mapping_row {
 	{ PROT_EXEC, ACCESS_MAP_EXEC },
 };
 
+/* As mmap_prot() in mm/util.c and do_mprotect_pkey() have it, but for noexec mounts. */
+static uint64_t protection_of(const struct thread *thread)
+{
+	bool executes = thread->process->reads_execute && thread->args[2] & PROT_READ;
+
+	return executes ? thread->args[2] | PROT_EXEC : thread->args[2];
+}
+
+/* Is the file, by a link of /proc, one that only READ_IMPLIES_EXEC would let be executed, and not?
+ */
+static bool stays_unexecuted(const struct thread *thread, const char *link)
+{
+	struct statvfs mount;
+
+	return !(thread->args[2] & PROT_EXEC) && statvfs(link, &mount) == 0 &&
+	       mount.f_flag & ST_NOEXEC;
+}
+
+static void emit_mapped_fd(struct observer *observer, struct thread *thread, enum access access)
+{
+	int fd = (int)thread->args[4];
+	char link[48];
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", thread->tid, fd);
+	if (access != ACCESS_MAP_EXEC || !stays_unexecuted(thread, link))
+		emit_fd(observer, thread, fd, access);
+}
+
 static bool is_mapped_for(const struct thread *thread, const struct mapping_row *row)
 {
 	bool private = (thread->args[3] & MAP_PRIVATE) != 0;
 
-	return (thread->args[2] & row->protection) && !(private && row->access == ACCESS_WRITE);
+	return (protection_of(thread) & row->protection) &&
+	       !(private && row->access == ACCESS_WRITE);
 }
 
 /*
@@ -100,7 +132,7 @@ void mmap_leave(struct observer *observer, struct thread *thread, const struct o
 		if (is_mapped_for(thread, &mapping_rows[i]) &&
 		    (was_refused_late(outcome) ||
 		     (outcome->ok && mapping_rows[i].access == ACCESS_MAP_EXEC)))
-			emit_fd(observer, thread, (int)thread->args[4], mapping_rows[i].access);
+			emit_mapped_fd(observer, thread, mapping_rows[i].access);
 }
 
 /* ---- mprotect ---- */
@@ -137,7 +169,7 @@ static void emit_mapping(struct observer *observer, struct thread *thread,
 		 mapping->start, mapping->end);
 	bool known = path_stat(link, &stat_) == 0 ||
 		     (!thread->guarded && stat(mapping->name, &stat_) == 0);
-	if (mapping->name[0] != '/')
+	if (mapping->name[0] != '/' || stays_unexecuted(thread, link))
 		return;
 	if (length > sizeof(mark) - 1 &&
 	    strcmp(mapping->name + length - (sizeof(mark) - 1), mark) == 0) {
@@ -160,7 +192,7 @@ void mprotect_leave(struct observer *observer, struct thread *thread, const stru
 	size_t size = 0;
 	char name[32];
 
-	if (!outcome->ok || !(thread->args[2] & PROT_EXEC))
+	if (!outcome->ok || !(protection_of(thread) & PROT_EXEC))
 		return;
 	snprintf(name, sizeof(name), "/proc/%d/maps", thread->tid);
 	FILE *maps = fopen(name, "re");
@@ -177,4 +209,39 @@ void mprotect_leave(struct observer *observer, struct thread *thread, const stru
 			emit_mapping(observer, thread, &mapping);
 	}
 	fclose(maps);
+}
+
+/* ---- personality(2) ---- */
+
+/*
+ * With READ_IMPLIES_EXEC what can be read of a mapping can be executed. A filter would let those
+ * run which are only to be read: the process takes none. Where it may have one, that is said.
+ */
+static void set_personality(struct observer *observer, struct process *process, uint32_t persona)
+{
+	process->reads_execute = persona & READ_IMPLIES_EXEC;
+	if (!process->reads_execute)
+		return;
+	if (process->settled || process->filtered)
+		emit_limitation(observer, "read-implies-exec");
+	process->settled = true;
+}
+
+void personality_leave(struct observer *observer, struct thread *thread,
+		       const struct outcome *outcome)
+{
+	uint32_t persona = (uint32_t)thread->args[0];
+
+	if (outcome->ok && persona != UINT32_MAX) /* a question */
+		set_personality(observer, thread->process, persona);
+}
+
+/* An image keeps it, drops it, or asks for it: SET_PERSONALITY2(), elf_read_implies_exec(). */
+void personality_begin(struct observer *observer, struct process *process)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d/personality", process->tgid);
+	AUTO_FREE char *line = file_read_line(name);
+	set_personality(observer, process, line ? (uint32_t)strtoul(line, NULL, 16) : 0);
 }

@@ -141,11 +141,16 @@ static bool is_noise(const struct thread *thread, const char *call, const struct
 	return false;
 }
 
-/* The broader ones that the kernel takes instead, and asks for only where the first is not held. */
-static uint64_t alternatives(int capability)
+/*
+ * The broader ones that the kernel takes instead, and asks for only where the first is not held.
+ * function: which asked.
+ */
+static uint64_t alternatives(int capability, const char *function)
 {
 	switch (capability) {
-	case CAP_DAC_READ_SEARCH: /* fs/namei.c, generic_permission() */
+	case CAP_DAC_READ_SEARCH: /* fs/namei.c; not so in path_init(), of a link by a descriptor */
+		if (*function && strcmp(function, "generic_permission") != 0)
+			return CAP_BIT(capability);
 		return CAP_BIT(capability) | CAP_BIT(CAP_DAC_OVERRIDE);
 	case CAP_BPF: /* include/linux/capability.h */
 	case CAP_PERFMON:
@@ -210,8 +215,8 @@ void measured_leave(struct observer *observer, struct thread *thread, int64_t re
 						 ? xasprintf("%s()", thread->asked_by[cap])
 						 : xstrdup("");
 
-		emit_measured(observer, thread, alternatives(cap), call_name(thread), object,
-			      thread->asked_source);
+		emit_measured(observer, thread, alternatives(cap, thread->asked_by[cap]),
+			      call_name(thread), object, thread->asked_source);
 	}
 }
 
@@ -238,8 +243,8 @@ static void tell_question(struct observer *observer, struct thread *thread,
 	abi_syscall_name(event->abi, event->nr, &call);
 	if (may_be_whittles(buf_text(&call)) || is_noise(NULL, buf_text(&call), event))
 		return;
-	emit_measured(observer, thread, alternatives(event->capability), buf_text(&call), "",
-		      event->what);
+	emit_measured(observer, thread, alternatives(event->capability, asked_by(event->stack)),
+		      buf_text(&call), "", event->what);
 }
 
 void privilege_asked(struct observer *observer, const struct event *event)

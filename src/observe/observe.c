@@ -379,6 +379,7 @@ static void on_fork(struct observer *observer, const struct event *event)
 		child->process->serves = creator->serves;
 		child->process->meets = creator->meets;
 		child->process->confines = creator->confines;
+		child->process->reads_execute = creator->reads_execute;
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
 	}
@@ -456,6 +457,7 @@ static void on_exec(struct observer *observer, const struct event *event)
 	if (observer->started)
 		habits_of(thread->process)->starts_others = true;
 	renew_process(thread->process, event);
+	personality_begin(observer, thread->process);
 	if (!observer->started) {
 		observer->started = true;
 		thread->process->program = program;

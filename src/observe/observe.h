@@ -150,6 +150,7 @@ enum topic {
 	TOPIC_MQUEUE,
 	TOPIC_OPEN,
 	TOPIC_PATH,
+	TOPIC_PERSONALITY,
 	TOPIC_PIVOT_ROOT,
 	TOPIC_PRCTL,
 	TOPIC_PTRACE,
@@ -234,6 +235,7 @@ struct process {
 	bool settled;          /* observer_settle(); its children are so too */
 	bool serves;           /* it listens, or accepts */
 	bool meets;            /* it looks at other processes in /proc */
+	bool reads_execute;    /* READ_IMPLIES_EXEC: lock.c */
 	bool confines;         /* it may ask for another AppArmor profile: confine.c */
 	bool filtered;         /* its image began under a filter that another had taught */
 	/* See looked.c. */
@@ -566,6 +568,9 @@ void fcntl_enter(struct observer *, struct thread *);
 void fcntl_leave(struct observer *, struct thread *, const struct outcome *);
 void mmap_leave(struct observer *, struct thread *, const struct outcome *);
 void mprotect_leave(struct observer *, struct thread *, const struct outcome *);
+void personality_leave(struct observer *, struct thread *, const struct outcome *);
+/* A new image: what its personality(2) is now. */
+void personality_begin(struct observer *observer, struct process *process);
 
 /* ---- exec.c ---- */
 

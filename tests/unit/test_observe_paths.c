@@ -317,6 +317,37 @@ static void test_confine(void **state)
 	done(&run);
 }
 
+/* What can be read can be executed, then. */
+static void scenario_personality(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int before, behind;
+	void *map;
+
+	must(chdir(top));
+	must(before = open("before", O_RDWR | O_CREAT, 0600));
+	must(behind = open("behind", O_RDWR | O_CREAT, 0600));
+	map = mmap(NULL, page, PROT_READ, MAP_PRIVATE, before, 0);
+	must(personality(READ_IMPLIES_EXEC));
+	if (map == MAP_FAILED ||
+	    mmap(NULL, page, PROT_READ, MAP_PRIVATE, behind, 0) == MAP_FAILED ||
+	    mmap(NULL, page, PROT_WRITE, MAP_SHARED, before, 0) == MAP_FAILED)
+		_exit(2);
+}
+
+static void test_personality(void **state)
+{
+	struct run run;
+
+	(void)state;
+	record(&run, "personality");
+	expect_path(&run, "behind", "map-exec", "owner", NULL);
+	expect_path(&run, "before", "write", "owner", NULL);
+	AUTO_FREE char *before = xasprintf("%s/before", top);
+	expect(&run, 0, FACT_PATH, before, "map-exec");
+	done(&run);
+}
+
 #ifdef __x86_64__
 
 /* A call by int $0x80: i386, from a 64-bit program. */
@@ -394,6 +425,7 @@ static const struct scenario scenarios[] = {
 	{ "bad-strings", scenario_bad_strings },
 	{ "sockets", scenario_sockets },
 	{ "confine", scenario_confine },
+	{ "personality", scenario_personality },
 #ifdef __x86_64__
 	{ "i386", scenario_i386 },
 #endif
@@ -405,7 +437,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		live_test(test_open),        live_test(test_names),   live_test(test_metadata),
 		live_test(test_bad_strings), live_test(test_sockets), live_test(test_confine),
-
+		live_test(test_personality),
 #ifdef __x86_64__
 		live_test(test_i386),
 #endif
