@@ -93,7 +93,11 @@ storms 'executes itself 150 times' any "$storm" execs 150
 # By the time that notify asks what the image of an execve(2) was, the next one may be under way.
 may_lose=notify
 storms 'executes from a thread 50 times' any "$storm" thread-exec 50
+storms 'executes from a thread behind a filter 30 times' any "$storm" listened 30
 may_lose=
+storms '500 at once' yes "$storm" crowd 500
+storms 'closes all descriptors' yes "$storm" closes 500
+storms 'no descriptor left' yes "$storm" full 500
 storms '200 vfork children' any "$storm" vforks 200
 storms 'vfork, 30 deep' any "$WORKLOADS/vfork_chain" 30
 storms 'stopped and continued 200 times' yes "$storm" stops 200
@@ -164,12 +168,16 @@ calling()
 
 for engine in learned notify; do
 	engine_have "$engine" || continue
-	for delay in 0 0.02 0.1 0.5; do
+	for delay in 0 0.02 0.1 0.5 0.3; do
 		if ! start "$engine" "$storm" endless; then
 			t_fail "$engine: starts" err
 			continue
 		fi
 		sleep "$delay"
+		if [ "$delay" = 0.3 ]; then # what calls comes to wait for it
+			kill -STOP "$whittle"
+			sleep 0.3
+		fi
 		mapfile -t all < <(descends "$whittle")
 		kill -KILL "$whittle"
 		wait "$whittle" 2>/dev/null

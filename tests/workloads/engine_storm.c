@@ -17,6 +17,10 @@
  *	engine_storm ptrace N       traces a child of its own by N stops
  *	engine_storm first N        N children, each the first of a pid namespace, make a fault
  *	engine_storm shared N       N pairs of processes that use the same descriptors
+ *	engine_storm crowd N        N processes at once look at names, and wait for each other
+ *	engine_storm listened N     calls, then executes itself from a thread as thread-exec does
+ *	engine_storm closes N       N times closes all descriptors, known or not
+ *	engine_storm full N         N looks at names with no number for a descriptor left
  *	engine_storm endless        calls until it is killed
  */
 #include <err.h>
@@ -430,6 +434,69 @@ static void kind_shared(int count)
 	free(pids);
 }
 
+static void kind_crowd(int count)
+{
+	pid_t *pids = calloc((size_t)count, sizeof(*pids));
+	int ends[2], good = 0, wrong = calls(1000);
+	char byte;
+
+	if (pipe(ends) < 0)
+		err(2, "pipe");
+	for (int i = 0; i < count; i++) {
+		pids[i] = child();
+		if (pids[i] == 0) {
+			close(ends[1]);
+			bool before = finds_names();
+			bool waited = read(ends[0], &byte, 1) == 0;
+			_exit(before && waited && finds_names() ? 0 : 1);
+		}
+	}
+	close(ends[1]);
+	for (int i = 0; i < count; i++)
+		good += status_of(pids[i]) == 0;
+	printf("%d good, %d wrong\n", good, wrong);
+	free(pids);
+}
+
+/* One thread has its filter already when others come. */
+static void kind_listened(int count)
+{
+	int wrong = calls(1000);
+
+	if (wrong)
+		printf("%d wrong\n", wrong);
+	kind_thread_exec(count);
+}
+
+static void kind_closes(int count)
+{
+	const unsigned int first = STDERR_FILENO + 1;
+	int wrong = 0;
+
+	for (int i = 0; i < count; i++) {
+		syscall(SYS_close_range, first, ~0U, 0);
+		if (!finds_names() || dup(STDOUT_FILENO) != (int)first ||
+		    dup2(STDOUT_FILENO, (int)first + 1) != (int)first + 1)
+			wrong++;
+	}
+	printf("%d wrong\n", wrong);
+}
+
+static void kind_full(int count)
+{
+	struct rlimit limit = { STDERR_FILENO + 1, STDERR_FILENO + 1 };
+	int wrong = 0;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		err(2, "setrlimit");
+	for (int i = 0; i < count; i++) {
+		if (open("/", O_RDONLY) >= 0 || errno != EMFILE || access("/", F_OK) < 0 ||
+		    access("/no/such/name", F_OK) == 0)
+			wrong++;
+	}
+	printf("%d wrong\n", wrong);
+}
+
 static void kind_endless(int count)
 {
 	(void)count;
@@ -454,6 +521,8 @@ static const struct {
 	{ "memory", kind_memory },   { "orphans", kind_orphans },
 	{ "locked", kind_locked },   { "ptrace", kind_ptrace },
 	{ "endless", kind_endless }, { "interrupts", kind_interrupts },
+	{ "crowd", kind_crowd },     { "listened", kind_listened },
+	{ "closes", kind_closes },   { "full", kind_full },
 	{ "first", kind_first },     { "shared", kind_shared },
 };
 
