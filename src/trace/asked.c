@@ -37,6 +37,7 @@ struct asked_stack {
 struct ring {
 	int fd; /* of the event that made it */
 	struct perf_event_mmap_page *page;
+	bool noisy;
 	uint64_t mixed; /* up to here, what any process was asked for is in it too */
 };
 
@@ -47,7 +48,7 @@ struct watch {
 };
 
 struct asked {
-	struct ring *rings;
+	struct ring *rings; /* two for each CPU: what floods must not push out the rest */
 	size_t ring_count;
 	size_t size; /* of a ring's data */
 	struct probe probe;
@@ -59,8 +60,9 @@ struct asked {
 	uint64_t home;         /* and that of the first of the workload: whittle's own */
 	struct watch *watches; /* all events */
 	size_t watch_count, watches_max;
-	bool counts_lost;         /* PERF_FORMAT_LOST can be had */
-	uint64_t lost, lost_told; /* of events that are closed; by PERF_RECORD_LOST */
+	bool counts_lost; /* PERF_FORMAT_LOST can be had */
+	/* Of events that are closed, and by PERF_RECORD_LOST; the noisy ones apart. */
+	uint64_t lost[2], lost_told[2];
 	struct kernel *kernel;    /* read when first needed */
 	struct asked_stack stack; /* of the last sample */
 	const struct abi *abi;
@@ -132,7 +134,7 @@ static uint64_t lost_of(const struct asked *asked, int fd)
 static void close_watch(struct asked *asked, const struct watch *watch)
 {
 	ioctl(watch->fd, PERF_EVENT_IOC_DISABLE, 0);
-	asked->lost += lost_of(asked, watch->fd);
+	asked->lost[watch->noisy] += lost_of(asked, watch->fd);
 	close(watch->fd);
 }
 
@@ -141,8 +143,8 @@ static bool has_ended(const struct asked *asked, int fd)
 {
 	struct pollfd event = { .fd = fd };
 
-	for (size_t cpu = 0; cpu < asked->ring_count; cpu++)
-		if (asked->rings[cpu].fd == fd) /* the others still write to it */
+	for (size_t i = 0; i < asked->ring_count; i++)
+		if (asked->rings[i].fd == fd) /* the others still write to it */
 			return false;
 	return poll(&event, 1, 0) > 0 && (event.revents & POLLHUP);
 }
@@ -163,23 +165,24 @@ static void close_ended(struct asked *asked)
  */
 static bool make_room(struct asked *asked)
 {
-	if (asked->watch_count + 2 * asked->ring_count > asked->watches_max)
+	if (asked->watch_count + asked->ring_count > asked->watches_max)
 		close_ended(asked);
-	return asked->watch_count + 2 * asked->ring_count <= asked->watches_max;
+	return asked->watch_count + asked->ring_count <= asked->watches_max;
 }
 
-static int watch_on(struct asked *asked, pid_t tid, int cpu, bool noisy)
+static int watch_by(struct asked *asked, pid_t tid, size_t index)
 {
-	struct ring *ring = &asked->rings[cpu];
-	int fd = open_event(asked, tid, cpu, noisy);
+	struct ring *ring = &asked->rings[index];
+	int cpu = (int)(index / 2);
+	int fd = open_event(asked, tid, cpu, ring->noisy);
 
 	if (fd < 0 && errno == EINVAL && asked->counts_lost) { /* before Linux 6.0 */
 		asked->counts_lost = false;
-		fd = open_event(asked, tid, cpu, noisy);
+		fd = open_event(asked, tid, cpu, ring->noisy);
 	}
 	if (fd < 0)
 		return -1;
-	asked->watches[asked->watch_count++] = (struct watch){ fd, noisy, tid < 0 };
+	asked->watches[asked->watch_count++] = (struct watch){ fd, ring->noisy, tid < 0 };
 	if (!ring->page && open_ring(asked, fd, ring) < 0)
 		return -1;
 	return ring->fd == fd ? 0 : ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd);
@@ -192,9 +195,8 @@ static int watch_thread(struct asked *asked, pid_t tid)
 		errno = EMFILE;
 		return -1;
 	}
-	for (int cpu = 0; cpu < (int)asked->ring_count; cpu++)
-		if (watch_on(asked, tid, cpu, false) < 0 ||
-		    (!asked->narrow && watch_on(asked, tid, cpu, true) < 0))
+	for (size_t i = 0; i < asked->ring_count; i++)
+		if (!(asked->narrow && asked->rings[i].noisy) && watch_by(asked, tid, i) < 0)
 			return errno == ESRCH ? 0 : -1;
 	return 0;
 }
@@ -247,9 +249,9 @@ void asked_follow_only(struct asked *asked)
 	for (size_t i = 0; i < asked->watch_count; i++)
 		if (asked->watches[i].everywhere)
 			ioctl(asked->watches[i].fd, PERF_EVENT_IOC_DISABLE, 0);
-	for (size_t cpu = 0; cpu < asked->ring_count; cpu++)
-		if (asked->rings[cpu].page)
-			asked->rings[cpu].mixed = head_of(&asked->rings[cpu]);
+	for (size_t i = 0; i < asked->ring_count; i++)
+		if (asked->rings[i].page)
+			asked->rings[i].mixed = head_of(&asked->rings[i]);
 	auto_close(&asked->ready);
 	asked->ready = -1;
 }
@@ -283,11 +285,13 @@ struct asked *asked_open(bool any)
 		return NULL;
 	}
 	asked->ready = -1;
-	asked->size = RING_MAX;
-	while (asked->size > RING_MIN && asked->size * (size_t)cpus > RINGS_TOTAL)
-		asked->size /= 2;
-	asked->ring_count = (size_t)cpus;
+	asked->ring_count = 2 * (size_t)cpus;
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
+	for (size_t i = 1; i < asked->ring_count; i += 2)
+		asked->rings[i].noisy = true;
+	asked->size = RING_MAX;
+	while (asked->size > RING_MIN && asked->size * asked->ring_count > RINGS_TOTAL)
+		asked->size /= 2;
 	asked->counts_lost = true;
 	asked->watches_max = files > 0 && files < FDS_MAX ? (size_t)files / 2 : FDS_MAX / 2;
 	asked->watches = xcalloc(asked->watches_max, sizeof(*asked->watches));
@@ -466,6 +470,9 @@ void asked_narrow(struct asked *asked)
 	size_t kept = 0;
 
 	asked->narrow = true;
+	for (size_t i = 0; i < asked->ring_count; i++)
+		if (asked->rings[i].noisy)
+			asked->rings[i].fd = -1;
 	for (size_t i = 0; i < asked->watch_count; i++)
 		if (asked->watches[i].noisy)
 			close_watch(asked, &asked->watches[i]);
@@ -475,9 +482,9 @@ void asked_narrow(struct asked *asked)
 }
 
 /* Where no look is let run for the sake of the event, rules see every call: not all is lost. */
-static struct event lost_event(const struct asked *asked)
+static struct event lost_event(const struct asked *asked, bool noisy)
 {
-	if (asked->probe.tells_result)
+	if (asked->probe.tells_result && !noisy)
 		return (struct event){ .kind = EVENT_LOSS, .what = "capability-events" };
 	return (struct event){ .kind = EVENT_LIMITATION, .what = "measured-partly" };
 }
@@ -493,9 +500,9 @@ static int read_record(struct asked *asked, struct ring *ring, struct event *ret
 		found = read_sample(asked, ring, tail + sizeof(header), header.size, ret_event);
 	if (header.type == PERF_RECORD_LOST) {
 		/* its id, and how many */
-		asked->lost_told +=
+		asked->lost_told[ring->noisy] +=
 			copy_word(asked, ring, tail + sizeof(header) + sizeof(uint64_t));
-		*ret_event = lost_event(asked);
+		*ret_event = lost_event(asked, ring->noisy);
 		found = 1;
 	}
 	__atomic_store_n(&ring->page->data_tail, tail + header.size, __ATOMIC_RELEASE);
@@ -514,15 +521,25 @@ bool asked_next(struct asked *asked, struct event *ret_event)
 	return false;
 }
 
-bool asked_ended(struct asked *asked, struct event *ret_event)
+static bool has_lost(struct asked *asked, bool noisy)
 {
-	uint64_t lost = asked->lost;
+	uint64_t lost = asked->lost[noisy];
+	bool more;
 
 	for (size_t i = 0; i < asked->watch_count; i++)
-		lost += lost_of(asked, asked->watches[i].fd);
-	if (lost <= asked->lost_told)
+		if (asked->watches[i].noisy == noisy)
+			lost += lost_of(asked, asked->watches[i].fd);
+	more = lost > asked->lost_told[noisy];
+	asked->lost_told[noisy] = lost;
+	return more;
+}
+
+bool asked_ended(struct asked *asked, struct event *ret_event)
+{
+	bool quiet = has_lost(asked, false);
+
+	if (!quiet && !has_lost(asked, true))
 		return false;
-	asked->lost_told = lost;
-	*ret_event = lost_event(asked);
+	*ret_event = lost_event(asked, !quiet);
 	return true;
 }

@@ -28,7 +28,7 @@ bool asked_is_ready(const struct asked *asked);
 int asked_follow(struct asked *asked, pid_t tgid);
 void asked_follow_only(struct asked *asked);
 
-/* From now on only what calls that run unreported may ask for: the others are too many then. */
+/* From now on questions for CAP_SYS_ADMIN and CAP_SYS_RESOURCE are no events: they are too many. */
 void asked_narrow(struct asked *asked);
 
 /* Does the event say whether the capability was granted? If not, all questions are events. */

@@ -100,7 +100,7 @@ struct trace {
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	bool measured;         /* all tracees are watched from their beginning */
 	bool measuring;        /* that is being tried */
-	bool filtered_first;   /* the first image begins under a filter */
+	size_t asked_noise;    /* questions that nobody needs: watch.c */
 	struct notify *notify; /* the notification engine's */
 	struct attach *attach; /* of containers that are traced; or NULL */
 };
@@ -116,8 +116,6 @@ bool watch_last(struct trace *trace, struct event *ret_event);
 void watch_settle(struct trace *trace);
 /* trace_options.measure, for the tracee that is looked at; before it makes a call of its own. */
 void trace_ask(struct trace *trace);
-/* A process has a filter: what the kernel is asked for most is told no more. */
-void trace_ask_less(struct trace *trace);
 /* tracee has executed an image: it is watched as before. */
 void trace_keep_watch(struct trace *trace, const struct tracee *tracee);
 /* A wait status of tid is to be handled: as if waitpid(2) had said it. */

@@ -178,7 +178,6 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 	enum filter_outcome verdict = judge(trace, tracee, ret_why);
 	if (verdict != FILTER_LATER)
 		return verdict;
-	trace_ask_less(trace);
 	if (notified_can(trace, tracee, &pass))
 		outcome = install(trace, tracee, calls, count, pass);
 	if (outcome == INJECT_FAILED) /* it may have no room for a descriptor */

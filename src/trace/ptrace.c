@@ -639,7 +639,6 @@ static int ptrace_start(struct trace *trace, const char *path, char *const argv[
 	if (result == 0) {
 		plan.prepare = filtered_prepare;
 		plan.context = &filtered;
-		trace->filtered_first = true;
 		trace->no_new_privs = filtered.no_new_privs;
 		trace->filters = 1;
 		result = launch_and_follow(trace, &plan, err);

@@ -5,6 +5,7 @@
 #include <trace/asked.h>
 #include <trace/engine.h>
 
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,19 @@ static bool ends_call(const struct event *event, pid_t tid)
 	if (event->kind == EVENT_EXEC)
 		return event->tid == tid || event->old_tid == tid;
 	return event->kind == EVENT_RESULT && event->tid == tid;
+}
+
+/*
+ * In calls that run unreported some capabilities are asked for with each piece of memory: no names
+ * of the kernel's functions are looked up for these, and with too many of them they are no events
+ * any more, also where they would be of use.
+ */
+static void note_noise(struct trace *trace)
+{
+	enum { NOISE_MAX = 4096 };
+
+	if (trace->asked_noise++ == NOISE_MAX)
+		asked_narrow(trace->asked);
 }
 
 /*
@@ -40,6 +54,10 @@ static bool place_asked(struct trace *trace, const struct event *pending, struct
 	}
 	if (tracee ? !tracee->filtered : own && pending->kind == EVENT_EXIT && !pending->filtered)
 		return false; /* all its calls are reported */
+	if (event->capability == CAP_SYS_ADMIN || event->capability == CAP_SYS_RESOURCE) {
+		note_noise(trace);
+		return false;
+	}
 	int64_t nr = asked_call(trace->asked);
 	event->nr = (uint64_t)nr;
 	return nr >= 0;
@@ -106,20 +124,11 @@ bool trace_watch(struct trace *trace)
 	return true;
 }
 
-/* From now on some calls are not reported: what they ask for must not be lost in what others do. */
-void trace_ask_less(struct trace *trace)
-{
-	if (trace->asked)
-		asked_narrow(trace->asked);
-}
-
 void trace_ask(struct trace *trace)
 {
 	trace->measuring = true;
 	trace->measured = trace_watch(trace);
 	trace->measuring = false;
-	if (trace->filtered_first)
-		trace_ask_less(trace);
 }
 
 /*
