@@ -415,4 +415,18 @@ if t_have strace; then
 else
 	t_skip 'no look at names of the kernel' "$t_missing is not installed"
 fi
+
+# sources COMMAND…: how it is known that unshare(1) needs CAP_SYS_ADMIN
+sources()
+{
+	"$WHITTLE" record -q -o "$T/names" --replace -- "$@" >"$T/told.out" 2>&1
+	jq -r '.capabilities[] | select(.syscall == "unshare") | .source' "$T/names/evidence.json" | paste -sd' '
+}
+
+if [ "$(sources unshare -m true)" != 'inferred measured' ]; then
+	t_skip 'what is asked for is measured behind a filter' 'the kernel does not tell here'
+else
+	t_is 'what is asked for is measured behind the filter of another program' \
+		"$(sources sh -c 'ls -lR /usr/share/doc >/dev/null; unshare -m true')" 'inferred measured'
+fi
 t_end
