@@ -182,6 +182,19 @@ static size_t prefer(uint64_t recorded, uint64_t all, int list[static 64])
 	return count;
 }
 
+/* Many together that do once may do by chance: where the refusal is borne now and then. */
+static int confirm_together(struct ablater *ablater, uint64_t kept, struct ablate_proof *proof,
+			    struct error *err)
+{
+	AUTO_FREE char *why = NULL;
+
+	if (run_reduced(ablater, kept | proof->together, &why, err) < 0)
+		return -1;
+	if (why)
+		proof->together = 0;
+	return 0;
+}
+
 /* What could take the place of one of the minimal set? */
 static int find_others(const struct search *search, struct ablation *found, int cap,
 		       const int *first, size_t count, struct error *err)
@@ -198,7 +211,9 @@ static int find_others(const struct search *search, struct ablation *found, int 
 		return -1;
 	if (proof->others)
 		return 0;
-	return search_minimal(search, kept, rest, first, count, &proof->together, err);
+	if (search_minimal(search, kept, rest, first, count, &proof->together, err) < 0)
+		return -1;
+	return confirm_together(search->context, kept, proof, err);
 }
 
 static int search_all(struct ablater *ablater, struct error *err)

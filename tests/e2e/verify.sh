@@ -221,6 +221,9 @@ echo 0 >n
 judged 'a refusal that is borne now and then' 0 "$chown_line" \
 	one -- sh -c 'chown 1000 f || { n=$(cat n); echo $((n + 1)) >n; [ "$n" = 2 ]; }'
 t_is 'it was borne, and tried again' "$(cat n)" 4
+echo 0 >n
+judged 'all others, which did by chance, are no alternative' 0 "$chown_line" \
+	one -- sh -c 'chown 1000 f || { n=$(cat n); echo $((n + 1)) >n; [ "$n" = 1 ]; }'
 # As apache: a worker that cannot become its user ends, one that cannot even leave its group goes on.
 t_ok 'four are recorded' recorded four \
 	sh -c "chown 1000 f && kill -0 $stranger && chroot / true && nice -n -5 true"
