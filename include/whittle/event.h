@@ -49,6 +49,7 @@ struct event {
 	uint64_t args[6];
 	uint64_t ip;
 	enum result_mode result_mode; /* ENTRY */
+	bool running; /* ENTRY: the thread is in no stop, and has no call stack to look at */
 	/* EXEC: the new image runs under a filter that hides what is known; EXIT: so did it */
 	bool filtered;
 	int64_t result;       /* RESULT: value, or -errno */

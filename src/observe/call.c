@@ -102,17 +102,32 @@ void record_call(struct observer *observer, struct thread *thread, int64_t resul
 	observer->sink->fact(observer->sink->context, &seen->fact);
 }
 
-void record_site(struct observer *observer, struct thread *thread, uint64_t ip)
+static struct site_key site_key(const struct thread *thread)
 {
-	struct seen_site *seen;
 	struct site_key key;
-	AUTO_BUF struct buf frames = BUF_INIT;
 
 	memset(&key, 0, sizeof(key));
 	key.known = thread->known;
 	key.program = thread->process->program;
+	return key;
+}
+
+bool site_was_seen(const struct observer *observer, const struct thread *thread)
+{
+	struct site_key key = site_key(thread);
+	struct seen_site *seen;
+
 	HASH_FIND(hh, observer->seen_sites, &key, sizeof(key), seen);
-	if (seen)
+	return seen != NULL;
+}
+
+void record_site(struct observer *observer, struct thread *thread, uint64_t ip)
+{
+	struct seen_site *seen;
+	struct site_key key = site_key(thread);
+	AUTO_BUF struct buf frames = BUF_INIT;
+
+	if (site_was_seen(observer, thread))
 		return;
 	seen = xcalloc(1, sizeof(*seen));
 	seen->key = key;

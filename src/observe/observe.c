@@ -95,6 +95,7 @@ static void call_end(struct thread *thread)
 	thread->value = 0;
 	thread->word = NULL;
 	thread->looked = false;
+	thread->site_due = false;
 	thread->in_call = false;
 }
 
@@ -244,7 +245,7 @@ static unsigned int finish_early(struct observer *observer, struct thread *threa
 {
 	struct outcome outcome = { .ok = true, .checked = true, .assumed = true };
 
-	if (thread->result_mode == RESULT_OPTIONAL && thread->row)
+	if (thread->result_mode == RESULT_OPTIONAL && thread->row && !thread->site_due)
 		return finish_optional(observer, thread);
 	/* A new image, or the next call, tells how an execve(2) ended. */
 	if (thread->result_mode != RESULT_NEVER ||
@@ -281,6 +282,15 @@ static struct thread *enter_call(struct observer *observer, const struct event *
 	return thread;
 }
 
+/* Of a thread that runs the result is asked for, once: it stops then. */
+static void note_site(struct observer *observer, struct thread *thread, const struct event *event)
+{
+	if (event->running)
+		thread->site_due = !site_was_seen(observer, thread);
+	else
+		record_site(observer, thread, event->ip);
+}
+
 static unsigned int on_entry(struct observer *observer, const struct event *event)
 {
 	if (!event->abi) {
@@ -297,7 +307,7 @@ static unsigned int on_entry(struct observer *observer, const struct event *even
 	thread->guarded = observer->serves_files;
 	thread->own_root = !observer->root_moved;
 	if (observer->stacks && !thread->guarded)
-		record_site(observer, thread, event->ip);
+		note_site(observer, thread, event);
 	if (thread->row && thread->row->flags & NO_RESULT) {
 		record_call(observer, thread, 0, "none");
 		known_learn(observer, thread, true);
@@ -319,6 +329,8 @@ static unsigned int on_result(struct observer *observer, const struct event *eve
 		call_end(thread);
 		return 0;
 	}
+	if (thread->site_due)
+		record_site(observer, thread, thread->ip);
 	bool outer = event->refusal == REFUSER_OUTER;
 	/* No check of the kernel's was made: as if there were no such call. */
 	struct outcome outcome = args_outcome(outer ? -ENOSYS : event->result);

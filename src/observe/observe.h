@@ -280,7 +280,8 @@ struct thread {
 	bool creds_known;
 	/* the call */
 	bool in_call;
-	uint64_t ip; /* behind its instruction */
+	uint64_t ip;   /* behind its instruction */
+	bool site_due; /* its call stack is to be looked at, as soon as it stops */
 	enum result_mode result_mode;
 	struct known_call *known;
 	const struct syscall_desc *row; /* of the call inside, for socketcall(2) and ipc(2) */
@@ -427,7 +428,8 @@ void record_call(struct observer *observer, struct thread *thread, int64_t resul
 		 const char *word);
 /* Was it seen in this program with that result (0: success)? */
 bool call_was_seen(const struct observer *observer, const struct thread *thread, int64_t result);
-/* The call stack of the first one in a program. */
+/* The call stack of the first one in a program; thread is in a stop. */
+bool site_was_seen(const struct observer *observer, const struct thread *thread);
 void record_site(struct observer *observer, struct thread *thread, uint64_t ip);
 void calls_forget(struct observer *observer); /* frees what was kept */
 

@@ -316,6 +316,7 @@ static bool enter(struct trace *trace, struct event *ret_event)
 	tracee->in_call = true;
 	tracee->entered = false;
 	*ret_event = tracee->call;
+	ret_event->running = true;
 	return true;
 }
 

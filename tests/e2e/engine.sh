@@ -403,6 +403,20 @@ else
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0
 
+# site ENGINE [OPTION…]: the call stack of a call that comes for the first time once there is a filter
+site()
+{
+	local -a options
+
+	mapfile -t options < <(engine_options "$1")
+	within site "$WHITTLE" record -q -o "$T/site" --replace "${options[@]}" "${@:2}" -- \
+		bash -c 'for ((n = 0; n < 200; n++)); do : </dev/null; done; cd /usr; cd /'
+	jq -r '.sites[] | select(.name == "chdir") | .frames' "$T/site/evidence.json"
+}
+t_like 'exact: a call site is the whole stack' "$(site exact)" ';.*;'
+t_is 'learned: so it is where the call is notified' "$(site learned)" "$(site exact)"
+t_is 'but not if nobody wants it' "$(site learned --no-stacks)" ''
+
 # names_read: how often the names of the kernel's functions are read, which takes longer than a small program
 names_read()
 {
