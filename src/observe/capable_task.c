@@ -296,8 +296,9 @@ void rule_pidfd_getfd(struct needs *needs)
 
 /*
  * What is to stay in the permitted set must be there, or nothing is set: a program that gives up
- * most and names what it keeps (dnsmasq, chronyd) has to be given that, used or not. One that keeps
- * most takes the set as it finds it, and some away.
+ * most and names what it goes on with (dnsmasq, chronyd) has to be given that, used or not. One that
+ * keeps most takes the set as it finds it, and some away; one that keeps something for later, out of
+ * effect, looks before what it has (ping).
  */
 static void need_kept(struct needs *needs, uint64_t kept)
 {
@@ -307,7 +308,7 @@ static void need_kept(struct needs *needs, uint64_t kept)
 		return;
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
 		if (kept & CAP_BIT(cap))
-			need_add(needs, CAP_BIT(cap), "kept in the permitted set");
+			need_add(needs, CAP_BIT(cap), "kept in effect");
 }
 
 /*
@@ -330,7 +331,7 @@ void rule_capset(struct needs *needs)
 			need_add(needs, CAP_BIT(cap), "inheritable set");
 	if (raised & ~call->creds->permitted)
 		need_add(needs, CAP_BIT(CAP_SETPCAP), "inheritable set");
-	need_kept(needs, data[1] | (uint64_t)data[4] << 32);
+	need_kept(needs, data[0] | (uint64_t)data[3] << 32);
 }
 
 /* seccomp_prepare_filter(), landlock_restrict_self(2): without no_new_privs. */

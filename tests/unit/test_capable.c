@@ -555,10 +555,11 @@ static void test_capability_sets(void **state)
 	assert_string_equal(plain("capset", &root, args), "CAP_CHOWN");
 	assert_string_equal(plain("capset", &user, args), "CAP_CHOWN,CAP_SETPCAP");
 	data[2] = 0;
-	data[1] = CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_CHOWN);
+	data[1] = CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_KILL);
+	data[0] = CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_CHOWN);
 	assert_string_equal(plain("capset", &root, args), "CAP_CHOWN,CAP_NET_RAW");
-	data[1] = 0xfffffff0; /* four taken away */
-	data[4] = 0xffffffff;
+	data[0] = data[1] = 0xfffffff0; /* four taken away */
+	data[3] = data[4] = 0xffffffff;
 	assert_string_equal(plain("capset", &root, args), "");
 	assert_string_equal(plain("prctl", &root, ARGS6(PR_CAP_AMBIENT, 2, CAP_CHOWN)),
 			    "CAP_CHOWN");
