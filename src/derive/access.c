@@ -380,6 +380,73 @@ static void add_mount(const struct fact *fact, struct policy *policy, struct dra
 		->why = xasprintf("%s by %s", field[MOUNT_OPERATION], field[MOUNT_PROGRAM]);
 }
 
+/* ---- capabilities in user namespaces of the workload's own ---- */
+
+static bool makes_user_namespace(const struct evidence_fact **facts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+
+		if ((strcmp(field[NAMESPACE_OPERATION], "clone") == 0 ||
+		     strcmp(field[NAMESPACE_OPERATION], "unshare") == 0) &&
+		    strstr(field[NAMESPACE_KINDS], "user"))
+			return true;
+	}
+	return false;
+}
+
+static void add_inner(struct drafts *drafts, const char *capability, const char *operation,
+		      const char *program)
+{
+	if (drafts_enter(drafts, program))
+		draft_add(drafts, APPARMOR_CAPABILITY, capability, "", "")->why =
+			xasprintf("%s by %s, maybe in a user namespace", operation, program);
+}
+
+/* map_write(), proc_setgroups_open() in kernel/user_namespace.c */
+static bool sets_up_namespace(const struct fact *fact)
+{
+	static const char *const files[] = { "gid_map", "projid_map", "setgroups", "uid_map",
+					     NULL };
+	const char *last = strrchr(fact->field[PATH_PATH], '/');
+
+	return strcmp(fact->field[PATH_ACCESS], "write") == 0 && last && is_word(files, last + 1) &&
+	       strncmp(fact->field[PATH_PATH], "/proc/", 6) == 0;
+}
+
+/*
+ * No capability of the host is needed there, and the list has none; but AppArmor is asked of these
+ * too (aa_capable() in security/apparmor/capability.c). What each operation takes is known.
+ */
+static void add_inner_capabilities(const struct evidence *evidence, struct drafts *drafts)
+{
+	size_t count, mounts, paths;
+	AUTO_FREE const struct evidence_fact **facts =
+		evidence_facts(evidence, FACT_NAMESPACE, &count);
+	AUTO_FREE const struct evidence_fact **mount =
+		evidence_facts(evidence, FACT_MOUNT, &mounts);
+
+	AUTO_FREE const struct evidence_fact **path = evidence_facts(evidence, FACT_PATH, &paths);
+
+	if (!makes_user_namespace(facts, count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const char *const *field = facts[i]->fact.field;
+		const char *operation = field[NAMESPACE_OPERATION];
+
+		if (strcmp(operation, "chroot") == 0)
+			add_inner(drafts, "sys_chroot", operation, field[NAMESPACE_PROGRAM]);
+		else if (strcmp(field[NAMESPACE_KINDS], "user") != 0)
+			add_inner(drafts, "sys_admin", operation, field[NAMESPACE_PROGRAM]);
+	}
+	for (size_t i = 0; i < mounts; i++)
+		add_inner(drafts, "sys_admin", mount[i]->fact.field[MOUNT_OPERATION],
+			  mount[i]->fact.field[MOUNT_PROGRAM]);
+	for (size_t i = 0; i < paths; i++)
+		if (sets_up_namespace(&path[i]->fact))
+			add_inner(drafts, "sys_admin", "write", path[i]->fact.field[PATH_PROGRAM]);
+}
+
 void derive_access(const struct evidence *evidence, struct policy *policy, struct drafts *drafts)
 {
 	size_t count;
@@ -390,6 +457,7 @@ void derive_access(const struct evidence *evidence, struct policy *policy, struc
 	add_signals(evidence, policy, drafts);
 	add_stops(policy, drafts);
 	add_ptraces(evidence, drafts);
+	add_inner_capabilities(evidence, drafts);
 	for (size_t i = 0; i < count; i++)
 		add_mount(&mounts[i]->fact, policy, drafts);
 }

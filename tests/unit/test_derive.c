@@ -235,6 +235,28 @@ static void test_size(void **state)
 	assert_true(noted_size(270));
 }
 
+/* AppArmor is asked of capabilities in a user namespace too. */
+static void test_inner_capabilities(void **state)
+{
+	(void)state;
+	for (int user = 0; user < 2; user++) {
+		struct evidence *evidence = new_evidence();
+
+		ADD(evidence, FACT_NAMESPACE, "unshare", user ? "user" : "mnt", "/p");
+		ADD(evidence, FACT_NAMESPACE, "chroot", "/r/", "/p");
+		ADD(evidence, FACT_PATH, "/proc/\\{pid}/uid_map", "write", "owner", "/p", "");
+		struct policy *policy = derive(evidence, "none", "any");
+		const struct apparmor_rule *mounts =
+			find_rule(policy, APPARMOR_CAPABILITY, "sys_admin", "");
+		const struct apparmor_rule *roots =
+			find_rule(policy, APPARMOR_CAPABILITY, "sys_chroot", "");
+		assert_int_equal(mounts != NULL, user);
+		assert_int_equal(roots != NULL, user);
+		assert_int_equal(policy->capability_count, 0);
+		policy_free(policy);
+	}
+}
+
 static void test_change_profile(void **state)
 {
 	struct evidence *evidence = new_evidence();
@@ -590,17 +612,17 @@ static void test_facets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),         cmocka_unit_test(test_native_abi),
-		cmocka_unit_test(test_implied),         cmocka_unit_test(test_bad_options),
-		cmocka_unit_test(test_access),          cmocka_unit_test(test_files_merge),
-		cmocka_unit_test(test_execs),           cmocka_unit_test(test_size),
-		cmocka_unit_test(test_change_profile),  cmocka_unit_test(test_named_profile),
-		cmocka_unit_test(test_signals),         cmocka_unit_test(test_ptrace),
-		cmocka_unit_test(test_mounts),          cmocka_unit_test(test_capabilities),
-		cmocka_unit_test(test_wanted),          cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_incomplete),      cmocka_unit_test(test_carried),
-		cmocka_unit_test(test_carried_sockets), cmocka_unit_test(test_attribution),
-		cmocka_unit_test(test_facets),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_native_abi),
+		cmocka_unit_test(test_implied),        cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_access),         cmocka_unit_test(test_files_merge),
+		cmocka_unit_test(test_execs),          cmocka_unit_test(test_size),
+		cmocka_unit_test(test_change_profile), cmocka_unit_test(test_inner_capabilities),
+		cmocka_unit_test(test_named_profile),  cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_ptrace),         cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_capabilities),   cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_sockets),        cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_carried),        cmocka_unit_test(test_carried_sockets),
+		cmocka_unit_test(test_attribution),    cmocka_unit_test(test_facets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
