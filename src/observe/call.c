@@ -102,21 +102,20 @@ void record_call(struct observer *observer, struct thread *thread, int64_t resul
 	observer->sink->fact(observer->sink->context, &seen->fact);
 }
 
-static struct site_key site_key(const struct thread *thread)
+/* With its padding. */
+static void make_site_key(const struct thread *thread, struct site_key *ret_key)
 {
-	struct site_key key;
-
-	memset(&key, 0, sizeof(key));
-	key.known = thread->known;
-	key.program = thread->process->program;
-	return key;
+	memset(ret_key, 0, sizeof(*ret_key));
+	ret_key->known = thread->known;
+	ret_key->program = thread->process->program;
 }
 
 bool site_was_seen(const struct observer *observer, const struct thread *thread)
 {
-	struct site_key key = site_key(thread);
 	struct seen_site *seen;
+	struct site_key key;
 
+	make_site_key(thread, &key);
 	HASH_FIND(hh, observer->seen_sites, &key, sizeof(key), seen);
 	return seen != NULL;
 }
@@ -124,10 +123,12 @@ bool site_was_seen(const struct observer *observer, const struct thread *thread)
 void record_site(struct observer *observer, struct thread *thread, uint64_t ip)
 {
 	struct seen_site *seen;
-	struct site_key key = site_key(thread);
+	struct site_key key;
 	AUTO_BUF struct buf frames = BUF_INIT;
 
-	if (site_was_seen(observer, thread))
+	make_site_key(thread, &key);
+	HASH_FIND(hh, observer->seen_sites, &key, sizeof(key), seen);
+	if (seen)
 		return;
 	seen = xcalloc(1, sizeof(*seen));
 	seen->key = key;
