@@ -22,6 +22,7 @@
 #define RING_MAX    (1 << 20)
 
 #define CHAIN_MAX   64
+#define TOLD        256
 
 #ifndef PERF_FORMAT_LOST /* Linux 6.0 */
 #define PERF_FORMAT_LOST (1U << 4)
@@ -50,7 +51,8 @@ struct watch {
 struct asked {
 	struct ring *rings; /* two for each CPU: what floods must not push out the rest */
 	size_t ring_count;
-	size_t size; /* of a ring's data */
+	size_t size; /* of a ring's data, behind its first page */
+	size_t page_size;
 	struct probe probe;
 	bool narrow;           /* asked_narrow() */
 	bool everywhere;       /* of all processes, until asked_follow_only() */
@@ -65,6 +67,7 @@ struct asked {
 	uint64_t lost[2], lost_told[2];
 	struct kernel *kernel;    /* read when first needed */
 	struct asked_stack stack; /* of the last sample */
+	uint64_t told[TOLD];      /* asked_repeats() */
 	const struct abi *abi;
 	struct sigaction old_action;
 };
@@ -95,23 +98,24 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 
 	if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, noisy)) < 0)
 		return -1;
+	/* A full ring must not wait for the next stop of the workload: SIGIO, of the event that
+	   fills it (perf_event_wakeup() in kernel/events/core.c). Of signals that queue there may
+	   be too many (fcntl(2), F_SETSIG). */
+	if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
+		return -1;
 	return STEAL_FD(fd);
 }
 
 /* The first event of a CPU has the ring that all others of it write to. */
 static int open_ring(const struct asked *asked, int fd, struct ring *ring)
 {
-	size_t length = asked->size + (size_t)sysconf(_SC_PAGESIZE);
+	size_t length = asked->size + asked->page_size;
 	void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (page == MAP_FAILED)
 		return -1;
 	ring->fd = fd;
 	ring->page = page;
-	/* A full ring must not wait for the next stop of the workload: SIGIO. Of signals that
-	   queue there may be too many (fcntl(2), F_SETSIG). */
-	if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
-		return -1;
 	return 0;
 }
 
@@ -289,6 +293,7 @@ struct asked *asked_open(bool any)
 	asked->rings = xcalloc(asked->ring_count, sizeof(*asked->rings));
 	for (size_t i = 1; i < asked->ring_count; i += 2)
 		asked->rings[i].noisy = true;
+	asked->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	asked->size = RING_MAX;
 	while (asked->size > RING_MIN && asked->size * asked->ring_count > RINGS_TOTAL)
 		asked->size /= 2;
@@ -327,7 +332,7 @@ void asked_close(struct asked *asked)
 		return;
 	for (size_t i = 0; i < asked->ring_count; i++)
 		if (asked->rings[i].page)
-			munmap(asked->rings[i].page, asked->size + (size_t)sysconf(_SC_PAGESIZE));
+			munmap(asked->rings[i].page, asked->size + asked->page_size);
 	close_events(asked);
 	auto_close(&asked->ready);
 	probe_release(&asked->probe);
@@ -344,10 +349,13 @@ void asked_close(struct asked *asked)
 static void copy_out(const struct asked *asked, const struct ring *ring, uint64_t position,
 		     void *to, size_t length)
 {
-	const char *data = (const char *)ring->page + sysconf(_SC_PAGESIZE);
+	const char *data = (const char *)ring->page + asked->page_size;
+	size_t at = position % asked->size, first = asked->size - at;
 
-	for (size_t i = 0; i < length; i++)
-		((char *)to)[i] = data[(position + i) % asked->size];
+	if (first > length)
+		first = length;
+	memcpy(to, data + at, first);
+	memcpy((char *)to + first, data, length - first);
 }
 
 static uint64_t copy_word(const struct asked *asked, const struct ring *ring, uint64_t position)
@@ -414,6 +422,30 @@ bool asked_of_another_namespace(struct asked *asked)
 	if (!asked->home)
 		asked->home = asked->target;
 	return asked->target != asked->home;
+}
+
+/* FNV-1a, of words */
+static uint64_t add_hash(uint64_t hash, uint64_t word)
+{
+	return (hash ^ word) * UINT64_C(0x100000001b3);
+}
+
+bool asked_repeats(struct asked *asked, const struct event *event)
+{
+	uint64_t hash = add_hash(UINT64_C(0xcbf29ce484222325), (uint64_t)event->tid);
+
+	hash = add_hash(add_hash(hash, (uint64_t)event->capability), asked->target);
+	for (size_t i = 0; i < asked->stack.count; i++)
+		hash = add_hash(hash, asked->stack.addresses[i]);
+	uint64_t *told = &asked->told[hash >> 32 & (TOLD - 1)];
+	bool repeats = *told == hash;
+	*told = hash;
+	return repeats;
+}
+
+void asked_forget(struct asked *asked)
+{
+	memset(asked->told, 0, sizeof(asked->told));
 }
 
 int64_t asked_call(struct asked *asked)

@@ -42,6 +42,14 @@ bool asked_of_anyone(const struct asked *asked);
  */
 bool asked_of_another_namespace(struct asked *asked);
 
+/*
+ * Has the last EVENT_ASKED, event, said all that it says before, behind asked_forget()? It is worth
+ * a question where no result is awaited: a loop asks faster than it can be told.
+ */
+bool asked_repeats(struct asked *asked, const struct event *event);
+/* Some thread is another program from now on. */
+void asked_forget(struct asked *asked);
+
 /* The number of the call of the last EVENT_ASKED, by the kernel's call stack, or -1. */
 int64_t asked_call(struct asked *asked);
 

@@ -58,6 +58,8 @@ static bool place_asked(struct trace *trace, const struct event *pending, struct
 		note_noise(trace);
 		return false;
 	}
+	if (asked_repeats(trace->asked, event))
+		return false;
 	int64_t nr = asked_call(trace->asked);
 	event->nr = (uint64_t)nr;
 	return nr >= 0;
@@ -85,6 +87,8 @@ bool watch_next(struct trace *trace, struct event *ret_event)
 		if (place_asked(trace, pending, ret_event))
 			return true;
 	}
+	if (trace->asked && pending && pending->kind == EVENT_EXEC)
+		asked_forget(trace->asked);
 	return false;
 }
 
