@@ -296,9 +296,9 @@ void rule_pidfd_getfd(struct needs *needs)
 
 /*
  * What is to stay in the permitted set must be there, or nothing is set: a program that gives up
- * most and names what it goes on with (dnsmasq, chronyd) has to be given that, used or not. One that
- * keeps most takes the set as it finds it, and some away; one that keeps something for later, out of
- * effect, looks before what it has (ping).
+ * most and names what it goes on with (dnsmasq, chronyd) has to be given that, used or not. One
+ * that keeps most takes the set as it finds it, and some away; one that keeps something for later,
+ * out of effect, looks before what it has (ping).
  */
 static void need_kept(struct needs *needs, uint64_t kept)
 {
