@@ -418,6 +418,8 @@ void trace_report(struct trace *trace, pid_t tid, int status)
 /*
  * Waits, then takes whatever else is ready: do_wait() looks for tracees in the order in which they
  * were attached, so that handling one report a wait would starve late ones behind busy early ones.
+ * Of several reports one SIGCHLD may tell, so that where that is waited for (notified_wait()), none
+ * may be left, also if one tracee alone is known: it may have made another just now.
  * 1, 0 if no child is left (or, with WNOHANG, has anything to tell), -1 with errno.
  */
 static int collect(struct trace *trace, int options)
@@ -429,7 +431,8 @@ static int collect(struct trace *trace, int options)
 	if (tid <= 0)
 		return tid == 0 || errno == ECHILD ? 0 : -1;
 	trace_report(trace, tid, status);
-	while (HASH_COUNT(trace->tracees) > 1 && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+	bool more = HASH_COUNT(trace->tracees) > 1 || notified_waits(trace);
+	while (more && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
 		trace_report(trace, tid, status);
 	return 1;
 }
