@@ -424,10 +424,31 @@ names_read()
 	grep -c /proc/kallsyms "$T/opens"
 }
 
+# reports_left: how often whittle slept for the next SIGCHLD without having heard that no report is left;
+# "none" if it never slept for one
+reports_left()
+{
+	local -a options
+
+	"$WHITTLE" record -q -o "$T/names" --replace -- sh -c 'true; ls /etc; ls /' >"$T/told.out" 2>&1
+	mapfile -t options < <(engine_options known "$T/names/evidence.json")
+	strace -o "$T/waits" -e trace=wait4,ppoll "$WHITTLE" record -q -o "$T/known" --replace "${options[@]}" -- \
+		sh -c 'true; ls /etc; ls /' >"$T/told.out" 2>&1
+	awk '/^wait4\(/ { left = !/ = (0|-1)/ }
+		/^ppoll\(/ { sleeps++; count += left }
+		END { print sleeps ? count + 0 : "none" }' "$T/waits"
+}
+
 if t_have strace; then
 	t_is "learned: no program's memory makes whittle look up names of the kernel" "$(names_read)" 0
+	left=$(reports_left)
+	if [ "$left" = none ]; then
+		t_skip 'known: no report is left behind' 'nothing is notified here'
+	else
+		t_is 'known: no report is left behind where SIGCHLD is waited for' "$left" 0
+	fi
 else
-	t_skip 'no look at names of the kernel' "$t_missing is not installed"
+	t_skip 'no look at names of the kernel, no report left behind' "$t_missing is not installed"
 fi
 
 # sources COMMAND…: how it is known that unshare(1) needs CAP_SYS_ADMIN
