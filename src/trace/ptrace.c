@@ -239,6 +239,18 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 	return 1;
 }
 
+/*
+ * A creator may come so late to its report that the child, which stopped first, was announced then
+ * and has ended since. What is still to come of a tracee is in the reports, or with the kernel.
+ */
+static bool has_ended(const struct trace *trace, pid_t pid)
+{
+	for (size_t i = trace->report_head; i < trace->report_count; i++)
+		if (trace->reports[i].tid == pid)
+			return false;
+	return proc_number(pid, "TracerPid") != getpid();
+}
+
 static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 		       struct event *ret_event)
 {
@@ -251,10 +263,11 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 	struct tracee *child = trace_find(trace, pid);
 	if (child) /* it stopped first: what it has of its creator can be told only now */
 		filtered_inherit(trace, child, tracee, child->tgid == tracee->tgid, true);
-	else
+	else if (!has_ended(trace, pid))
 		announced = announce(trace, tracee->tid, tracee->tgid, pid, true, ret_event);
 	child = trace_find(trace, pid);
-	child->vforked = vfork;
+	if (child)
+		child->vforked = vfork;
 	return announced;
 }
 
