@@ -95,6 +95,7 @@ may_lose=notify
 storms 'executes from a thread 50 times' any "$storm" thread-exec 50
 storms 'executes from a thread behind a filter 30 times' any "$storm" listened 30
 may_lose=
+storms '800 that hardly live' any "$storm" brief 100
 storms '500 at once' yes "$storm" crowd 500
 storms 'closes all descriptors' yes "$storm" closes 500
 storms 'no descriptor left' yes "$storm" full 500

@@ -497,6 +497,44 @@ static void kind_full(int count)
 	printf("%d wrong\n", wrong);
 }
 
+static void *look_once(void *unused)
+{
+	return access("/", F_OK) < 0 ? &errno : unused;
+}
+
+static int have_looks(void)
+{
+	pthread_t threads[4];
+	void *result;
+	int wrong = 0;
+
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, look_once, NULL) != 0)
+			return 1;
+	for (int i = 0; i < 4; i++)
+		wrong |= pthread_join(threads[i], &result) != 0 || result;
+	return wrong;
+}
+
+/* Processes and threads that hardly live: some end before their creator can report them. */
+static void kind_brief(int count)
+{
+	int good = 0;
+
+	for (int i = 0; i < count; i++) {
+		pid_t pids[8];
+
+		for (int k = 0; k < 8; k++) {
+			pids[k] = child();
+			if (pids[k] == 0)
+				_exit(have_looks());
+		}
+		for (int k = 0; k < 8; k++)
+			good += status_of(pids[k]) == 0;
+	}
+	printf("%d good\n", good);
+}
+
 static void kind_endless(int count)
 {
 	(void)count;
@@ -524,6 +562,7 @@ static const struct {
 	{ "crowd", kind_crowd },     { "listened", kind_listened },
 	{ "closes", kind_closes },   { "full", kind_full },
 	{ "first", kind_first },     { "shared", kind_shared },
+	{ "brief", kind_brief },
 };
 
 int main(int argc, char **argv)
