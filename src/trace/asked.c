@@ -142,27 +142,28 @@ static void close_watch(struct asked *asked, const struct watch *watch)
 	close(watch->fd);
 }
 
-/* Is the thread gone, and so are all that it made? perf_poll() in kernel/events/core.c */
-static bool has_ended(const struct asked *asked, int fd)
-{
-	struct pollfd event = { .fd = fd };
-
-	for (size_t i = 0; i < asked->ring_count; i++)
-		if (asked->rings[i].fd == fd) /* the others still write to it */
-			return false;
-	return poll(&event, 1, 0) > 0 && (event.revents & POLLHUP);
-}
-
-static void close_ended(struct asked *asked)
+static void close_those(struct asked *asked,
+			bool (*is_one)(const struct asked *asked, const struct watch *watch))
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < asked->watch_count; i++)
-		if (has_ended(asked, asked->watches[i].fd))
+		if (is_one(asked, &asked->watches[i]))
 			close_watch(asked, &asked->watches[i]);
 		else
 			asked->watches[kept++] = asked->watches[i];
 	asked->watch_count = kept;
+}
+
+/* Is the thread gone, and so are all that it made? perf_poll() in kernel/events/core.c */
+static bool has_ended(const struct asked *asked, const struct watch *watch)
+{
+	struct pollfd event = { .fd = watch->fd };
+
+	for (size_t i = 0; i < asked->ring_count; i++)
+		if (asked->rings[i].fd == watch->fd) /* the others still write to it */
+			return false;
+	return poll(&event, 1, 0) > 0 && (event.revents & POLLHUP);
 }
 
 /* Is there room for two events on each CPU? Half of the descriptors are for whittle's other work.
@@ -170,7 +171,7 @@ static void close_ended(struct asked *asked)
 static bool make_room(struct asked *asked)
 {
 	if (asked->watch_count + asked->ring_count > asked->watches_max)
-		close_ended(asked);
+		close_those(asked, has_ended);
 	return asked->watch_count + asked->ring_count <= asked->watches_max;
 }
 
@@ -496,21 +497,20 @@ const char *asked_by(const struct asked_stack *stack)
 	return "";
 }
 
+static bool is_noisy(const struct asked *asked, const struct watch *watch)
+{
+	(void)asked;
+	return watch->noisy;
+}
+
 /* An event keeps its first filter (ftrace_profile_set_filter() says EEXIST): the noisy ones end. */
 void asked_narrow(struct asked *asked)
 {
-	size_t kept = 0;
-
 	asked->narrow = true;
 	for (size_t i = 0; i < asked->ring_count; i++)
 		if (asked->rings[i].noisy)
 			asked->rings[i].fd = -1;
-	for (size_t i = 0; i < asked->watch_count; i++)
-		if (asked->watches[i].noisy)
-			close_watch(asked, &asked->watches[i]);
-		else
-			asked->watches[kept++] = asked->watches[i];
-	asked->watch_count = kept;
+	close_those(asked, is_noisy);
 }
 
 /* Where no look is let run for the sake of the event, rules see every call: not all is lost. */
