@@ -18,6 +18,18 @@ const char *proc_field(const char *status, const char *name);
 int64_t proc_number(pid_t tid, const char *name);
 
 /*
+ * The beginning of /proc/TID/name, NUL-terminated; its length, 0 if it cannot be read.
+ * Async-signal-safe.
+ */
+size_t proc_head(pid_t tid, const char *name, char *text, size_t size);
+
+/*
+ * When the task started, in clock ticks since boot (proc_pid_stat(5), field 22): with it an id that
+ * was given anew is told from its last owner. 0 if it is gone or unreadable. Async-signal-safe.
+ */
+uint64_t proc_started(pid_t tid);
+
+/*
  * The task that pid means in the pid namespace of the thread tid, as this process numbers it; 0 if
  * there is none. Before Linux 6.11 threads other than leaders are not found.
  */

@@ -23,6 +23,31 @@ char *proc_status(pid_t tid)
 	return NULL;
 }
 
+size_t proc_head(pid_t tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (got < 0)
+		got = 0;
+	text[got] = '\0';
+	return (size_t)got;
+}
+
+uint64_t proc_started(pid_t tid)
+{
+	char text[4096];
+
+	if (!proc_head(tid, "stat", text, sizeof(text)))
+		return 0;
+	const char *at = strrchr(text, ')'); /* the name, field 2, may hold anything */
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
 const char *proc_field(const char *status, const char *name)
 {
 	size_t length = strlen(name);

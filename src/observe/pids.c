@@ -1,11 +1,8 @@
 #include <observe/pids.h>
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <whittle/file.h>
+#include <whittle/proc.h>
 
 #define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT, include/linux/threads.h */
 
@@ -37,26 +34,6 @@ static uint32_t ticks_now(void)
 			  (uint64_t)(now.tv_nsec / (second / hz)));
 }
 
-/* When the process was started, field 22 of proc_pid_stat(5); false if there is none. */
-static bool started_at(pid_t pid, uint32_t *ret_ticks)
-{
-	char name[32];
-	AUTO_FREE char *text = NULL;
-	size_t length;
-	struct error err;
-
-	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-	if (file_read(AT_FDCWD, name, 4096, &text, &length, &err) < 0)
-		return false;
-	const char *at = strrchr(text, ')'); /* behind the second field, a name */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return false;
-	*ret_ticks = (uint32_t)strtoull(at + 1, NULL, 10);
-	return true;
-}
-
 void pids_add(struct pids *pids, pid_t pid)
 {
 	uint32_t now = ticks_now();
@@ -67,9 +44,8 @@ void pids_add(struct pids *pids, pid_t pid)
 
 bool pids_have(const struct pids *pids, pid_t pid)
 {
-	uint32_t started;
-
 	if (!pids || pid <= 0 || pid >= PIDS_MAX || !pids->met[pid])
 		return false;
-	return !started_at(pid, &started) || (int32_t)(started - pids->met[pid]) <= 0;
+	uint64_t started = proc_started(pid);
+	return !started || (int32_t)((uint32_t)started - pids->met[pid]) <= 0;
 }

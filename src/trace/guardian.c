@@ -12,7 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <trace/proc.h>
+#include <whittle/proc.h>
 
 enum {
 	WARDS_MAX = 65536,

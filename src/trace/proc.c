@@ -10,26 +10,12 @@
 
 enum { STATUS_SIZE = 4096, AUXV_SIZE = 2048, RANDOM_SIZE = 16 };
 
-/* The beginning of /proc/TID/name, NUL-terminated; its length, 0 if it cannot be read. */
-static size_t read_head(pid_t tid, const char *name, char *text, size_t size)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
-	if (got < 0)
-		got = 0;
-	text[got] = '\0';
-	return (size_t)got;
-}
-
 pid_t proc_tgid(pid_t tid)
 {
 	char text[STATUS_SIZE];
 	static const char field[] = "\nTgid:";
 
-	if (!read_head(tid, "status", text, sizeof(text)))
+	if (!proc_head(tid, "status", text, sizeof(text)))
 		return 0;
 	const char *at = strstr(text, field); /* the name above it has its newlines escaped */
 	return at ? (pid_t)strtol(at + sizeof(field) - 1, NULL, 10) : 0;
@@ -43,23 +29,11 @@ bool proc_has_thread(pid_t tgid, pid_t tid)
 	return access(path, F_OK) == 0;
 }
 
-uint64_t proc_started(pid_t tid)
-{
-	char text[STATUS_SIZE];
-
-	if (!read_head(tid, "stat", text, sizeof(text)))
-		return 0;
-	const char *at = strrchr(text, ')'); /* the name, field 2, may hold anything */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at + 1, NULL, 10) : 0;
-}
-
 bool proc_runs(pid_t tid)
 {
 	char text[STATUS_SIZE];
 
-	if (!read_head(tid, "stat", text, sizeof(text)))
+	if (!proc_head(tid, "stat", text, sizeof(text)))
 		return false;
 	const char *at = strrchr(text, ')');
 	return at && at[1] == ' ' && (at[2] == 'R' || at[2] == 'D');
@@ -126,7 +100,7 @@ uint64_t proc_image(pid_t tid)
 	struct stat exe;
 	uint64_t hash = 0xcbf29ce484222325U;
 
-	size_t length = read_head(tid, "auxv", auxv, sizeof(auxv));
+	size_t length = proc_head(tid, "auxv", auxv, sizeof(auxv));
 	hash = hash_add(hash, auxv, length);
 	uint64_t address = auxv_find(auxv, length, auxv_word(auxv, length), AT_RANDOM);
 	if (address && tracee_read(tid, address, random, sizeof(random)) == 0)

@@ -11,12 +11,6 @@ pid_t proc_tgid(pid_t tid);
 /* Is the thread one of that process? */
 bool proc_has_thread(pid_t tgid, pid_t tid);
 
-/*
- * When the task started, in clock ticks since boot (proc_pid_stat(5), field 22): with it an id that
- * was given anew is told from its last owner. 0 if it is gone or unreadable. Async-signal-safe.
- */
-uint64_t proc_started(pid_t tid);
-
 /* Does the task run, or wait for a processor or a disk (proc_pid_stat(5), field 3)? */
 bool proc_runs(pid_t tid);
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <trace/proc.h>
+#include <whittle/proc.h>
 
 enum { DEATHS_AT_ONCE = 32, SWEEP_MIN = 256 };
 
