@@ -47,6 +47,8 @@ enum { EXIT_WHITTLE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 /* The time of CLOCK_MONOTONIC in seconds. */
 double monotonic_now(void);
 
+bool ends_with(const char *text, const char *end);
+
 /* Out of memory ends the process with EXIT_WHITTLE; none of these returns NULL. Caller frees. */
 void *xchecked(void *memory); /* memory itself, of an allocator that may return NULL */
 void *xcalloc(size_t count, size_t size);

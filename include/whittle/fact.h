@@ -104,6 +104,8 @@ enum { MOUNT_OPERATION, MOUNT_FSTYPE, MOUNT_OPTIONS, MOUNT_SOURCE, MOUNT_TARGET,
 enum { NAMESPACE_OPERATION, NAMESPACE_KINDS, NAMESPACE_PROGRAM };
 
 #define ANY_PROFILE "*"
+/* Is it a file of /proc by which a task asks for another AppArmor profile (proc_pid_attr(5))? */
+bool path_asks_for_profile(const char *path);
 
 /* A call that a container's runtime made in it, before the first image of the container's own. */
 enum { RUNTIME_ABI, RUNTIME_NAME };

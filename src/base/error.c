@@ -30,6 +30,13 @@ char *xstrdup(const char *text)
 	return xchecked(strdup(text));
 }
 
+bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), wanted = strlen(end);
+
+	return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}
+
 char *xstrndup(const char *text, size_t length)
 {
 	return xchecked(strndup(text, length));

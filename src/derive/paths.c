@@ -55,27 +55,6 @@ static bool is_directory(const char *path)
 	return length && path[length - 1] == '/';
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), wanted = strlen(end);
-
-	return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
-/* Files of /proc by which a task asks for another AppArmor profile (apparmor, proc_pid_attr). */
-static bool is_profile_change(const char *path, unsigned int perms)
-{
-	static const char *const ends[] = { "/attr/current", "/attr/exec", "/attr/apparmor/current",
-					    "/attr/apparmor/exec" };
-
-	if (!(perms & PERM_W) || strncmp(path, "/proc/", 6) != 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		if (ends_with(path, ends[i]))
-			return true;
-	return false;
-}
-
 /* The name that a directory and a file exchange: each takes the other's final slash with it. */
 static char *toggle_slash(const char *path)
 {
@@ -290,7 +269,7 @@ static void add_path(const struct evidence *evidence, const struct fact *fact, b
 			add_link(drafts, fact, owner);
 		return;
 	}
-	if (is_profile_change(path, row->perms)) {
+	if (row->perms & PERM_W && path_asks_for_profile(path)) {
 		add_change_profile(evidence, fact, policy, drafts);
 		return;
 	}

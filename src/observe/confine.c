@@ -10,19 +10,15 @@
 
 #define ASKED_MAX 4096 /* AppArmor takes a page (proc_pid_attr_write() in fs/proc/base.c) */
 
-static bool ends_with(const char *text, const char *end)
+bool path_asks_for_profile(const char *path)
 {
-	size_t length = strlen(text), wanted = strlen(end);
+	static const char *const ends[] = { "/attr/current", "/attr/exec", "/attr/apparmor/current",
+					    "/attr/apparmor/exec" };
 
-	return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
-static bool asks_for_profile(const char *name)
-{
-	return name && strncmp(name, "/proc/", 6) == 0 &&
-	       (ends_with(name, "/attr/current") || ends_with(name, "/attr/exec") ||
-		ends_with(name, "/attr/apparmor/current") ||
-		ends_with(name, "/attr/apparmor/exec"));
+	for (size_t i = 0; strncmp(path, "/proc/", 6) == 0 && i < ARRAY_SIZE(ends); i++)
+		if (ends_with(path, ends[i]))
+			return true;
+	return false;
 }
 
 /* Behind a command that names a profile; NULL if it is another, as changehat. */
@@ -49,7 +45,7 @@ void confine_opened(struct observer *observer, struct thread *thread, const stru
 {
 	struct process *process = thread->process;
 
-	if (!asks_for_profile(path->name))
+	if (!path->name || !path_asks_for_profile(path->name))
 		return;
 	if (!process->confines && (process->settled || process->filtered))
 		emit_asked(observer, thread, path, ANY_PROFILE);
@@ -68,7 +64,7 @@ void write_leave(struct observer *observer, struct thread *thread, const struct 
 	(void)outcome;
 	if (!thread->process->confines ||
 	    path_of_fd(thread->tid, thread->process->tgid, (int)thread->args[0], &path) < 0 ||
-	    !asks_for_profile(path.name) ||
+	    !path.name || !path_asks_for_profile(path.name) ||
 	    tracee_read(thread->tid, thread->args[1], text, length) < 0)
 		return;
 	text[strcspn(text, "\n")] = '\0';
