@@ -306,25 +306,28 @@ struct asked *asked_open(bool any)
 }
 
 /*
- * The last one to close the tracepoint waits some 25 ms until no CPU is in it
- * (perf_trace_event_unreg()): a child that does nothing else does, once whittle has closed it.
+ * The last one to close the tracepoint waits some 25 ms until no CPU is in it, and who opens it
+ * meanwhile waits for that (perf_trace_event_unreg() holds event_mutex): a child that does nothing
+ * else does, once whittle has closed it; after a while only, as the kernel does likewise
+ * (perf_sched_work in kernel/events/core.c), so that one run after another need not wait.
  */
+static _Noreturn void close_late(int event)
+{
+	enum { LINGER_MS = 250 }; /* what it holds by itself, as its mounts, is held that long */
+
+	dup2(event, 0);
+	closefrom(1); /* nobody is to wait for their end, or for whittle's locks */
+	if (chdir("/") == 0)
+		poll(NULL, 0, LINGER_MS);
+	_exit(0);
+}
+
 static void close_events(struct asked *asked)
 {
-	int closed[2] = { -1, -1 };
-	char byte;
-
-	if (asked->watch_count && pipe2(closed, O_CLOEXEC) == 0 && fork() == 0) {
-		close_range(0, STDERR_FILENO, 0); /* nobody is to wait for their end */
-		close(closed[1]);
-		while (read(closed[0], &byte, 1) < 0 && errno == EINTR)
-			continue;
-		_exit(0);
-	}
+	if (asked->watch_count && fork() == 0)
+		close_late(asked->watches[0].fd);
 	for (size_t i = 0; i < asked->watch_count; i++)
 		close_watch(asked, &asked->watches[i]);
-	auto_close(&closed[0]);
-	auto_close(&closed[1]);
 }
 
 void asked_close(struct asked *asked)
