@@ -169,9 +169,12 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 		return false;
 	if (thread->looked && !keys->recheck)
 		return look_is_known(observer, thread, ret_outcome);
-	if (!call_was_seen(observer, thread, 0))
+	bool succeeds = call_was_seen(observer, thread, 0);
+	/* A look that never found anything: it may fail as it did, and finding would grant nothing.
+	 */
+	if (!succeeds && !free_is_search(thread->row))
 		return false;
-	if (known_free(observer, thread))
+	if (succeeds && known_free(observer, thread))
 		return true;
 	if ((keys->lessons & LESSON_ALWAYS) || keys->recheck ||
 	    (asked && !(topic->flags & TOPIC_EARLY)))
@@ -183,7 +186,7 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 		return call_was_seen(observer, thread, -failure) &&
 		       rehearse(observer, thread, ret_outcome);
 	}
-	if (asked && thread->row->topic == TOPIC_OPEN && !can_tell_open(thread))
+	if (!succeeds || (asked && thread->row->topic == TOPIC_OPEN && !can_tell_open(thread)))
 		return false;
 	return rehearse(observer, thread, ret_outcome);
 }

@@ -52,6 +52,17 @@ static void scenario_busy(void)
 	}
 }
 
+enum { MISSES = 1000 };
+
+/* As each program's loader does: glibc asks for /etc/ld.so.preload. */
+static void scenario_misses(void)
+{
+	must(chdir(top));
+	for (int i = 0; i < MISSES; i++)
+		if (access("file-none", R_OK) == 0)
+			_exit(1);
+}
+
 /* What is there is opened without a look at the result, and what is missing is missed. */
 static void scenario_opens(void)
 {
@@ -371,9 +382,24 @@ static void foretells_opens(void **state)
 	clean_up();
 }
 
+static void misses_are_foreseen(void **state)
+{
+	struct meter meter;
+	struct run run;
+
+	(void)state;
+	clean_up();
+	record_in_mode(&run, "misses", SKIPPING, DEFAULT, &meter);
+	assert_true(meter.skipped >= MISSES - 1);
+	assert_true(count_facts(&run, FACT_SYSCALL, native(), NULL, self, "ENOENT") >= MISSES);
+	expect(&run, 0, FACT_SYSCALL, native(), "access", self, "ok");
+	done(&run);
+}
+
 static const struct scenario scenarios[] = {
 	{ "busy", scenario_busy },
 	{ "opens", scenario_opens },
+	{ "misses", scenario_misses },
 	{ NULL, NULL },
 };
 
@@ -382,7 +408,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		live_test(same_facts_by_default), live_test(same_facts_with_stat),
 		live_test(same_facts_of_calls),   live_test(facets),
-		live_test(foretells_opens),
+		live_test(foretells_opens),       live_test(misses_are_foreseen),
 	};
 
 	(void)argc;
