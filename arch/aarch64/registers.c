@@ -64,6 +64,12 @@ int64_t registers_result(const struct user_regs_struct *regs)
 	return (int64_t)regs->regs[0];
 }
 
+/* Procedure Call Standard for the Arm 64-bit Architecture, 6.4.5: no red zone */
+uint64_t registers_free_stack(const struct user_regs_struct *regs)
+{
+	return regs->sp;
+}
+
 int registers_set_result(pid_t tid, int64_t result)
 {
 	struct user_regs_struct regs;

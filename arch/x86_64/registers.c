@@ -48,6 +48,12 @@ int64_t registers_result(const struct user_regs_struct *regs)
 	return (int64_t)regs->rax;
 }
 
+/* System V ABI, AMD64 supplement, 3.2.2: the red zone */
+uint64_t registers_free_stack(const struct user_regs_struct *regs)
+{
+	return regs->rsp - 128;
+}
+
 int registers_set_result(pid_t tid, int64_t result)
 {
 	struct user_regs_struct regs;

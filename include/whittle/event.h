@@ -195,10 +195,11 @@ enum filter_outcome {
 /*
  * Installs a filter in all threads of the process of the RESULT that trace_next() returned last
  * (its thread is at a syscall-exit stop): the calls listed run unreported from now on, also those
- * of its children and of what they execute. Nothing else of the process changes.
+ * of its children and of what they execute. Nothing else of the process changes. brief: it will end
+ * before a listener would be worth its installation.
  */
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
-				 const char **ret_why);
+				 bool brief, const char **ret_why);
 
 /*
  * EVENT_ASKED, from now on, for the process of the event that trace_next() returned last and for
@@ -225,10 +226,10 @@ size_t trace_count(const struct trace *trace);    /* tracees alive */
 bool trace_busy(const struct trace *trace);       /* does one compute, or want to? */
 
 /*
- * Looks at what the processes have in memory; worth it at each tick, and when one calls
- * exit_group(2).
+ * Looks at what the processes have in memory; worth it at each tick. When one calls exit_group(2),
+ * tgid is that one: others count as they were looked at last.
  */
-void trace_measure(struct trace *trace);
+void trace_measure(struct trace *trace, pid_t tgid);
 /*
  * The most bytes that processes had resident, added up over those that ran at the same time (what
  * several share counts for each), as far as trace_measure() saw; and the most threads at once.

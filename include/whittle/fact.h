@@ -186,6 +186,8 @@ struct free_call *observer_free_calls(const struct observer *observer, pid_t tgi
  * worth to have EVENT_ASKED instead of each look?
  */
 bool observer_searches(const struct observer *observer, pid_t tgid);
+/* Did all that ran the program of process tgid end soon, so that it will too? */
+bool observer_expects_little(const struct observer *observer, pid_t tgid);
 /* EVENT_ASKED is delivered, or is not, for the process and its children; for all if tgid is 0. */
 void observer_watch(struct observer *observer, pid_t tgid, bool watched);
 /* A filter is installed in process tgid, or never will be: no more OBSERVE_QUIET for it. */

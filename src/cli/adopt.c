@@ -174,9 +174,10 @@ static void note_image(struct adopted *adopted, pid_t tgid)
 	free(text);
 }
 
-static void measure(struct adopted *adopted)
+/* tgid as of trace_measure() */
+static void measure(struct adopted *adopted, pid_t tgid)
 {
-	trace_measure(adopted->trace);
+	trace_measure(adopted->trace, tgid);
 	cgroup_measure(&adopted->cgroup);
 }
 
@@ -189,7 +190,7 @@ static void note_entry(struct adopted *adopted, const struct event *event)
 	}
 	if (!run_is_exit(event))
 		return;
-	measure(adopted);
+	measure(adopted, event->tgid);
 	if (event->tgid != adopted->pid)
 		return;
 	adopted->leaving = true;
@@ -241,7 +242,7 @@ static void handle(struct adopted *adopted, const struct event *event)
 	if (event->kind == EVENT_EXEC && !adopted->pid)
 		note_image(adopted, event->tgid);
 	if (signals_ticked() || event->kind == EVENT_TICK) {
-		measure(adopted);
+		measure(adopted, 0);
 		check_channel(adopted);
 	}
 }

@@ -11,7 +11,9 @@ static void install_filter(const struct learner *learner, pid_t tgid)
 		observer_watch(learner->observer, tgid, trace_watch(learner->trace));
 	struct free_call *calls = observer_free_calls(learner->observer, tgid, &count);
 	const char *why = NULL;
-	enum filter_outcome outcome = trace_filter(learner->trace, calls, count, &why);
+	enum filter_outcome outcome =
+		trace_filter(learner->trace, calls, count,
+			     observer_expects_little(learner->observer, tgid), &why);
 
 	free_calls_release(calls, count);
 	if (outcome != FILTER_LATER)

@@ -145,7 +145,7 @@ static void handle(struct session *session, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_TICK:
-		trace_measure(session->trace);
+		trace_measure(session->trace, 0);
 		break;
 	case EVENT_CHILD:
 		client_child(&session->client, event->tid, event->status);
@@ -164,11 +164,11 @@ static void handle(struct session *session, const struct event *event)
 		break;
 	default:
 		if (run_is_exit(event))
-			trace_measure(session->trace);
+			trace_measure(session->trace, event->tgid);
 		take(session, event);
 		if (!signals_ticked()) /* calls come by the million: no clock is read for each */
 			return;
-		trace_measure(session->trace);
+		trace_measure(session->trace, 0);
 	}
 	check_signals(session);
 	check_client(session);

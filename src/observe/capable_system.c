@@ -76,6 +76,13 @@ void rule_mlockall(struct needs *needs)
 		need_add(needs, CAP_BIT(CAP_IPC_LOCK), "locked memory");
 }
 
+/* Loaders map each segment at a fixed address: the file is not read for those of 64 bits. */
+static bool is_near_zero(uint64_t address)
+{
+	return address <= UINT32_MAX &&
+	       address < (uint64_t)sysctl_number("/proc/sys/vm/mmap_min_addr", 65536);
+}
+
 /* do_mmap(): MAP_LOCKED; cap_mmap_addr() in security/commoncap.c: addresses near 0 */
 void rule_mmap(struct needs *needs)
 {
@@ -83,8 +90,7 @@ void rule_mmap(struct needs *needs)
 
 	if (call->args[3] & MAP_LOCKED)
 		need_locked(needs, call->args[1]);
-	if (call->args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE) &&
-	    call->args[0] < (uint64_t)sysctl_number("/proc/sys/vm/mmap_min_addr", 65536))
+	if (call->args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE) && is_near_zero(call->args[0]))
 		need_add(needs, CAP_BIT(CAP_SYS_RAWIO), "an address near 0");
 }
 

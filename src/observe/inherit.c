@@ -21,26 +21,33 @@ static bool same_description(pid_t tid, int fd, int own)
 	return syscall(SYS_kcmp, getpid(), tid, KCMP_FILE, own, fd) == 0;
 }
 
-/*
- * Was it handed to the workload from outside? Then whittle has it too: all that it opens itself is
- * closed on exec. Such a descriptor was opened without a profile, which AppArmor lets pass for
- * ever.
- */
-static bool is_outside(pid_t tid, int fd)
+void handed_read(struct handed *handed)
 {
 	const struct dirent *entry;
-	bool found = false;
 	DIR *dir = opendir("/proc/self/fd");
 
-	while (dir && !found && (entry = readdir(dir))) {
+	while (dir && (entry = readdir(dir))) {
 		int own = atoi(entry->d_name), flags = fcntl(own, F_GETFD);
 
-		if (entry->d_name[0] != '.' && flags >= 0 && !(flags & FD_CLOEXEC))
-			found = same_description(tid, fd, own);
+		if (entry->d_name[0] == '.' || flags < 0 || flags & FD_CLOEXEC)
+			continue;
+		handed->fds = xrealloc(handed->fds, handed->count + 1, sizeof(*handed->fds));
+		handed->fds[handed->count++] = own;
 	}
 	if (dir)
 		closedir(dir);
-	return found;
+}
+
+/*
+ * Was it handed to the workload from outside? Then whittle has it too. Such a descriptor was opened
+ * without a profile, which AppArmor lets pass for ever.
+ */
+static bool is_outside(const struct observer *observer, pid_t tid, int fd)
+{
+	for (size_t i = 0; i < observer->handed.count; i++)
+		if (same_description(tid, fd, observer->handed.fds[i]))
+			return true;
+	return false;
 }
 
 static void inherit_file(struct observer *observer, struct thread *thread, int fd, mode_t modes)
@@ -65,7 +72,7 @@ static void inherit(struct observer *observer, struct thread *thread, int dirfd,
 	link[length] = '\0';
 	bool socket = strncmp(link, "socket:", 7) == 0;
 	/* Pipes and the like have no name, and no rules. */
-	if ((!socket && link[0] != '/') || is_outside(thread->tid, fd))
+	if ((!socket && link[0] != '/') || is_outside(observer, thread->tid, fd))
 		return;
 	if (socket)
 		socket_inherited(observer, thread, fd);

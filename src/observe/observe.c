@@ -395,7 +395,9 @@ static void on_fork(struct observer *observer, const struct event *event)
 		child->process->filtered = creator->filtered;
 		value_set_copy(&child->process->accepts, &creator->accepts);
 	}
-	if (parent && parent->creds_known && !starts_user_namespace(parent)) {
+	/* Read once of a shell, not of each that it starts. */
+	if (parent && observer->flags & OBSERVE_CAPS && !starts_user_namespace(parent) &&
+	    thread_creds(parent)) {
 		creds_copy(&child->creds, &parent->creds);
 		child->creds_known = true;
 	}
@@ -450,7 +452,7 @@ static void renew_process(struct process *process, const struct event *event)
 	process->results = process->quiet = process->loading = 0;
 	process->searches = process->quiet_searches = 0;
 	process->loader = exec_loader_base(process->tgid);
-	process->serves = process->meets = false;
+	process->serves = process->meets = process->brief = false;
 	process->filtered = event->filtered;
 	value_set_release(&process->accepts);
 	looked_forget(process);
@@ -565,6 +567,8 @@ struct observer *observer_new(const struct fact_sink *sink, unsigned int flags)
 	observer->landlocked = is_landlocked();
 	observer->capless = !observer->privileged && holds_nothing();
 	observer->permission = permission_new();
+	if (flags & OBSERVE_PATHS)
+		handed_read(&observer->handed);
 	observer->mounts = -1;
 	observer->root_moved = flags & OBSERVE_ADOPTED;
 	if (flags & OBSERVE_STACKS)
@@ -602,6 +606,7 @@ void observer_free(struct observer *observer)
 	}
 	stacks_free(observer->stacks);
 	permission_free(observer->permission);
+	free(observer->handed.fds);
 	pids_free(observer->pids);
 	free(observer);
 }

@@ -190,9 +190,10 @@ enum origin { EXECUTED, FORKED, ORIGINS };
 
 /* What processes of one program and origin were seen to do. */
 struct habits {
-	bool met;           /* one that made many calls has ended */
-	bool searched_much; /* one looked at many paths */
-	bool starts_others; /* one made another process, or executed another image */
+	bool met;                 /* one that made many calls has ended */
+	unsigned char brief_runs; /* of those that made some */
+	bool searched_much;       /* one looked at many paths */
+	bool starts_others;       /* one made another process, or executed another image */
 };
 
 /* An executable identity; one for each name, so that pointers compare. */
@@ -233,6 +234,7 @@ struct process {
 	unsigned int searches; /* calls of free_is_search() */
 	bool watched;          /* observer_watch(); its children are so too */
 	bool settled;          /* observer_settle(); its children are so too */
+	bool brief;            /* observer_expects_little() */
 	bool serves;           /* it listens, or accepts */
 	bool meets;            /* it looks at other processes in /proc */
 	bool reads_execute;    /* READ_IMPLIES_EXEC: lock.c */
@@ -322,6 +324,13 @@ struct call_keys;
 struct name_shape;
 struct filesystem;
 
+/* Descriptors that whittle has from outside: all that it opens itself is closed on exec. */
+struct handed {
+	int *fds;
+	size_t count;
+};
+void handed_read(struct handed *handed);
+
 struct observer {
 	const struct fact_sink *sink;
 	unsigned int flags;
@@ -369,6 +378,7 @@ struct observer {
 	bool serves_files;
 	bool privileged; /* whittle holds CAP_SYS_PTRACE */
 	struct permission *permission;
+	struct handed handed;
 	/* See filesystem.c. */
 	struct filesystem *filesystems; /* by device */
 	int mounts;                     /* whose changes are polled for, or -1 */

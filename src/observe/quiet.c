@@ -8,8 +8,11 @@
  */
 enum { SEARCHES_ENOUGH = 32, SEARCHES_MANY = 40 };
 
-/* Enough calls for a filter to be worth its installation. */
-enum { CALLS_MANY = 128 };
+/*
+ * Enough calls for a filter to be worth its installation. Where a program is run again and again,
+ * fewer are; but the first of them might be no measure of what is to come.
+ */
+enum { CALLS_MANY = 128, CALLS_SOME = 24, RUNS_SOME = 3 };
 
 struct habits *habits_of(const struct process *process)
 {
@@ -20,8 +23,11 @@ void quiet_note_program(const struct process *process)
 {
 	struct habits *habits = habits_of(process);
 
-	habits->met |= process->settled || process->results >= CALLS_MANY;
 	habits->searched_much |= process->searches >= SEARCHES_ENOUGH;
+	if (process->brief) /* it had a filter: how many calls it made was not seen */
+		return;
+	habits->met |= process->settled || process->results >= CALLS_MANY;
+	habits->brief_runs += process->results >= CALLS_SOME && habits->brief_runs < RUNS_SOME;
 }
 
 /*
@@ -112,11 +118,22 @@ static void note_alike(struct process *process, const struct thread *thread)
  * What an earlier process showed of the same program is a filter for this one, from its first calls
  * on. Not for what starts others (a shell): they would run under a filter of what it does itself.
  */
-static bool is_met_again(const struct process *process)
+static bool is_met_again(struct process *process)
 {
 	const struct habits *habits = habits_of(process);
 
-	return habits->met && !habits->starts_others;
+	if (habits->starts_others)
+		return false;
+	process->brief = !habits->met && habits->brief_runs == RUNS_SOME;
+	return habits->met || process->brief;
+}
+
+bool observer_expects_little(const struct observer *observer, pid_t tgid)
+{
+	const struct process *process;
+
+	HASH_FIND_INT(observer->processes, &tgid, process);
+	return process && process->brief;
 }
 
 /* Takes the call in; has its process shown nothing new for a while? */

@@ -16,6 +16,7 @@ struct tracee {
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
 	bool stops;    /* its next call stops all the same: attach.c */
+	bool fresh;    /* it executed an image, and made no other task since */
 	/* See notified.c. */
 	bool notifies;  /* looks at names reach whittle by a listener, or would if that were open */
 	uint32_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
@@ -31,7 +32,8 @@ struct tracee {
 	bool no_new_privs;     /* set by whittle, not by it */
 	bool argument_changed; /* of the call that it is in: to be put back */
 	uint64_t argument;
-	bool denied; /* the call that it is in is not made: denied.c */
+	bool denied;       /* the call that it is in is not made: denied.c */
+	uint64_t resident; /* the most memory that its process was seen to have: usage.c */
 	UT_hash_handle hh;
 };
 
@@ -63,7 +65,8 @@ int attach_adopt(struct trace *trace, const struct adopt_options *options, int l
 struct trace {
 	const struct engine_ops *engine;
 	const struct trace_options *options; /* borrowed until trace_start() returns */
-	struct tracee *tracees;              /* by tid */
+	const struct abi *native;
+	struct tracee *tracees; /* by tid */
 	/* See usage.c. */
 	size_t peak_tasks;
 	uint64_t peak_memory;
@@ -96,6 +99,7 @@ struct trace {
 	pid_t notifier;            /* whose notification waits for its answer, or 0 */
 	bool deaf;                 /* no listener is open: calls that would notify have to pass */
 	struct own *own;
+	struct built *built;   /* filter_kept() */
 	int64_t *denied;       /* number of the call by place in abis[]; NULL: none is */
 	struct asked *asked;   /* NULL: EVENT_ASKED is not delivered */
 	bool measured;         /* all tracees are watched from their beginning */

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <trace/notified.h>
+#include <uthash.h>
 
 /* Each is a rule of its own; a filter of the kernel has at most 4096 instructions (BPF_MAXINSNS).
  */
@@ -178,4 +180,78 @@ void filter_release(struct sock_fprog *program)
 {
 	free(program->filter);
 	*program = (struct sock_fprog){ .len = 0, .filter = NULL };
+}
+
+/* ---- those that were built before ---- */
+
+enum { BUILT_MAX = 64 };
+
+struct built {
+	char *key;
+	size_t length;
+	struct sock_fprog program;
+	UT_hash_handle hh;
+};
+
+static void add_word(struct buf *key, uint64_t word)
+{
+	buf_add(key, (const char *)&word, sizeof(word));
+}
+
+/* All that the program depends on. */
+static void make_key(const struct free_call *calls, size_t count, uint64_t pass,
+		     struct buf *ret_key)
+{
+	add_word(ret_key, pass);
+	for (size_t i = 0; i < count; i++) {
+		add_word(ret_key, calls[i].nr);
+		add_word(ret_key, calls[i].arg_count);
+		for (size_t k = 0; k < calls[i].arg_count; k++) {
+			const struct free_arg *arg = &calls[i].args[k];
+
+			add_word(ret_key, arg->index);
+			add_word(ret_key, arg->mask);
+			add_word(ret_key, arg->count);
+			buf_add(ret_key, (const char *)arg->values,
+				arg->count * sizeof(*arg->values));
+		}
+	}
+}
+
+void filters_free(struct built *built)
+{
+	struct built *one, *next;
+
+	HASH_ITER (hh, built, one, next) {
+		HASH_DEL(built, one);
+		filter_release(&one->program);
+		free(one->key);
+		free(one);
+	}
+}
+
+int filter_kept(struct built **built, const struct free_call *calls, size_t count, uint64_t pass,
+		struct sock_fprog *ret_program, struct error *err)
+{
+	AUTO_BUF struct buf key = BUF_INIT;
+	struct built *one;
+
+	make_key(calls, count, pass, &key);
+	HASH_FIND(hh, *built, key.data, key.length, one);
+	if (one) {
+		*ret_program = one->program;
+		return 0;
+	}
+	if (filter_build_notified(calls, count, pass, ret_program, err) < 0)
+		return -1;
+	if (HASH_COUNT(*built) == BUILT_MAX) {
+		filters_free(*built);
+		*built = NULL;
+	}
+	one = xcalloc(1, sizeof(*one));
+	one->program = *ret_program;
+	one->length = key.length;
+	one->key = buf_steal(&key);
+	HASH_ADD_KEYPTR(hh, *built, one->key, one->length, one);
+	return 0;
 }

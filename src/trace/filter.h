@@ -25,4 +25,14 @@ int filter_build_notified(const struct free_call *calls, size_t count, uint64_t 
 			  struct sock_fprog *ret_program, struct error *err);
 void filter_release(struct sock_fprog *program);
 
+/*
+ * filter_build_notified(), or without a listener if pass is 0, but what was built before of the
+ * same is not built again: processes of one program mostly get the same. The program stays
+ * *built's, until the next one; filters_free() frees all.
+ */
+struct built;
+int filter_kept(struct built **built, const struct free_call *calls, size_t count, uint64_t pass,
+		struct sock_fprog *ret_program, struct error *err);
+void filters_free(struct built *built);
+
 #endif

@@ -139,22 +139,18 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
 				   const struct free_call *calls, size_t count, uint64_t pass)
 {
-	struct inject_plan plan = { .notifies = pass };
+	struct inject_plan plan = { .notifies = pass, .fresh = tracee->fresh };
 	struct error err;
-	int built = pass ? filter_build_notified(calls, count, pass, &plan.program, &err)
-			 : filter_build(calls, count, FILTER_TRACE, &plan.program, &err);
 
-	if (built < 0)
+	if (filter_kept(&trace->built, calls, count, pass, &plan.program, &err) < 0)
 		return INJECT_FAILED;
 	if (pass)
 		notified_exempt(trace, tracee, calls, count);
-	enum inject_outcome outcome = inject(trace, tracee, &plan);
-	filter_release(&plan.program);
-	return outcome;
+	return inject(trace, tracee, &plan);
 }
 
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
-				 const char **ret_why)
+				 bool brief, const char **ret_why)
 {
 	static const struct {
 		enum filter_outcome outcome;
@@ -171,14 +167,14 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 	enum inject_outcome outcome = INJECT_FAILED;
 	uint64_t pass;
 
-	if (!tracee || tracee->vforked || tracee->call.abi != abi_of_machine(NULL))
+	if (!tracee || tracee->vforked || tracee->call.abi != trace->native)
 		return FILTER_LATER;
 	if (tracee->filtered)
 		return FILTER_INSTALLED;
 	enum filter_outcome verdict = judge(trace, tracee, ret_why);
 	if (verdict != FILTER_LATER)
 		return verdict;
-	if (notified_can(trace, tracee, &pass))
+	if (!brief && notified_can(trace, tracee, &pass))
 		outcome = install(trace, tracee, calls, count, pass);
 	if (outcome == INJECT_FAILED) /* it may have no room for a descriptor */
 		outcome = install(trace, tracee, calls, count, 0);

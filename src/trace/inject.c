@@ -145,12 +145,53 @@ static enum inject_outcome install(struct injection *in, uint64_t address,
 	return result == -EACCES ? INJECT_DENIED : INJECT_FAILED;
 }
 
-/* The program as the tracee sees it, in memory of its own: a stack may be too small for it. */
-static enum inject_outcome install_program(struct injection *in, const struct inject_plan *plan)
+/* ---- the program as the tracee sees it ---- */
+
+static size_t size_of(const struct sock_fprog *program)
+{
+	return sizeof(*program) + program->len * sizeof(*program->filter);
+}
+
+static enum inject_outcome install_at(struct injection *in, const struct inject_plan *plan,
+				      uint64_t address)
 {
 	const struct sock_fprog *program = &plan->program;
-	size_t code = program->len * sizeof(*program->filter);
-	size_t size = sizeof(*program) + code;
+	struct sock_fprog header;
+
+	memset(&header, 0, sizeof(header));
+	header.len = program->len;
+	header.filter = (struct sock_filter *)(uintptr_t)(address + sizeof(header));
+	struct iovec local[2] = { { &header, sizeof(header) },
+				  { program->filter, program->len * sizeof(*program->filter) } };
+	struct iovec remote = { (void *)(uintptr_t)address, size_of(program) };
+	if (process_vm_writev(in->tid, local, 2, &remote, 1, 0) != (ssize_t)remote.iov_len)
+		return INJECT_NO_ROOM;
+	return install(in, address, plan);
+}
+
+/*
+ * Behind execve(2) the stack is mapped 128 KiB below what is used of it (setup_arg_pages() in
+ * fs/exec.c), and as long as the process made no other nobody else writes there: what was there is
+ * put back.
+ */
+static enum inject_outcome install_on_stack(struct injection *in, const struct inject_plan *plan)
+{
+	size_t size = size_of(&plan->program);
+	uint64_t address = (registers_free_stack(&in->saved) - size) & ~UINT64_C(15);
+	AUTO_FREE void *saved = xcalloc(1, size);
+	struct iovec local = { saved, size }, remote = { (void *)(uintptr_t)address, size };
+
+	if (tracee_read(in->tid, address, saved, size) < 0)
+		return INJECT_NO_ROOM;
+	enum inject_outcome outcome = install_at(in, plan, address);
+	process_vm_writev(in->tid, &local, 1, &remote, 1, 0);
+	return outcome;
+}
+
+/* Any other stack may be too small. */
+static enum inject_outcome install_in_mapping(struct injection *in, const struct inject_plan *plan)
+{
+	size_t size = size_of(&plan->program);
 	int64_t address = CALL(in, SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0);
 
@@ -158,18 +199,17 @@ static enum inject_outcome install_program(struct injection *in, const struct in
 		return INJECT_ABORTED;
 	if (is_error(address))
 		return INJECT_NO_ROOM;
-	struct sock_fprog header;
-	memset(&header, 0, sizeof(header));
-	header.len = program->len;
-	header.filter = (struct sock_filter *)(uintptr_t)((uint64_t)address + sizeof(header));
-	struct iovec local[2] = { { &header, sizeof(header) }, { program->filter, code } };
-	struct iovec remote = { (void *)(uintptr_t)address, size };
-	enum inject_outcome outcome = INJECT_NO_ROOM;
-	if (process_vm_writev(in->tid, local, 2, &remote, 1, 0) == (ssize_t)size)
-		outcome = install(in, (uint64_t)address, plan);
+	enum inject_outcome outcome = install_at(in, plan, (uint64_t)address);
 	if (!in->aborted)
 		CALL(in, SYS_munmap, (uint64_t)address, size);
 	return outcome;
+}
+
+static enum inject_outcome install_program(struct injection *in, const struct inject_plan *plan)
+{
+	enum inject_outcome outcome = plan->fresh ? install_on_stack(in, plan) : INJECT_NO_ROOM;
+
+	return outcome == INJECT_NO_ROOM ? install_in_mapping(in, plan) : outcome;
 }
 
 /* Signals but SIGKILL and SIGSTOP would stop each injected call before it is made. */

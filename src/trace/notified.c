@@ -385,7 +385,7 @@ void notified_pass(struct trace *trace, struct tracee *tracee)
 {
 	const struct event *call = &tracee->call;
 
-	if (call->abi != abi_of_machine(NULL) || !is_notified(trace, tracee, (int64_t)call->nr))
+	if (call->abi != trace->native || !is_notified(trace, tracee, (int64_t)call->nr))
 		return;
 	tracee->passed = registers_set_last_argument(tracee->tid, trace->notified->pass,
 						     &tracee->last_argument) == 0;

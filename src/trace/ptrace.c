@@ -229,6 +229,7 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 	filtered_call_ended(tracee);
 	trace_keep_watch(trace, tracee);
 	tracee->vforked = false;
+	tracee->fresh = true;
 	if (tracee->filtered) /* no exit stop */
 		tracee->in_call = false;
 	*ret_event = (struct event){ .kind = EVENT_EXEC,
@@ -241,14 +242,17 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 
 /*
  * A creator may come so late to its report that the child, which stopped first, was announced then
- * and has ended since. What is still to come of a tracee is in the reports, or with the kernel.
+ * and has ended since. What is still to come of a tracee is in the reports, or with the kernel,
+ * which finds no child otherwise (waitid(2), ECHILD).
  */
 static bool has_ended(const struct trace *trace, pid_t pid)
 {
+	siginfo_t info;
+
 	for (size_t i = trace->report_head; i < trace->report_count; i++)
 		if (trace->reports[i].tid == pid)
 			return false;
-	return proc_number(pid, "TracerPid") != getpid();
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0;
 }
 
 static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
@@ -257,6 +261,7 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 	unsigned long message = 0;
 	int announced = 0;
 
+	tracee->fresh = false;
 	if (ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &message) < 0 || !message)
 		return 0;
 	pid_t pid = (pid_t)message;

@@ -31,6 +31,9 @@ void registers_prepare_call(struct user_regs_struct *regs, const struct user_reg
 			    uint64_t nr, const uint64_t args[6]);
 int64_t registers_result(const struct user_regs_struct *regs);
 
+/* Where the memory begins, downwards, that a stack holds but its program does not use. */
+uint64_t registers_free_stack(const struct user_regs_struct *regs);
+
 /* At a syscall-exit stop: the program sees this result instead. */
 int registers_set_result(pid_t tid, int64_t result);
 /* Before a call has an effect: it is not made, and returns this result. */

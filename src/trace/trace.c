@@ -76,6 +76,7 @@ static struct trace *new_trace(const struct engine_ops *engine)
 	struct trace *trace = xcalloc(1, sizeof(*trace));
 
 	trace->engine = engine;
+	trace->native = abi_of_machine(NULL);
 	return trace;
 }
 
@@ -192,6 +193,7 @@ void trace_free(struct trace *trace)
 	trace->engine->release(trace);
 	asked_close(trace->asked);
 	outer_close(trace->outer);
+	filters_free(trace->built);
 	HASH_ITER (hh, trace->tracees, tracee, next)
 		trace_remove(trace, tracee);
 	free(trace);

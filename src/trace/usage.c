@@ -14,15 +14,19 @@ static uint64_t most_resident(pid_t tgid)
 	return kilobytes > 0 ? (uint64_t)kilobytes * 1024 : 0;
 }
 
-void trace_measure(struct trace *trace)
+void trace_measure(struct trace *trace, pid_t tgid)
 {
 	uint64_t sum = 0;
 
 	if (HASH_COUNT(trace->tracees) > TASKS_MANY && trace->measures++ % MEASURE_SELDOM)
 		return;
-	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next)
-		if (tracee->tid == tracee->tgid && !tracee->vforked)
-			sum += most_resident(tracee->tgid);
+	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next) {
+		if (tracee->tid != tracee->tgid || tracee->vforked)
+			continue;
+		if (!tgid || tracee->tgid == tgid || !tracee->resident)
+			tracee->resident = most_resident(tracee->tgid);
+		sum += tracee->resident;
+	}
 	if (sum > trace->peak_memory)
 		trace->peak_memory = sum;
 }

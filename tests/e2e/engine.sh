@@ -271,6 +271,22 @@ t_ok 'learned: a program that was met before is let run at once' \
 	test "$(counts two lseek)" -le $(($(counts one lseek) + 8))
 t_is 'learned: its attribution is complete' "$(attribution two "$storm")" complete
 
+# One that makes few calls is let run if it is run again and again. The program of its filter is
+# written below its stack, for a moment.
+below=$WORKLOADS/below_stack
+# shellcheck disable=SC2016 # the inner shell's
+often='i=0; while [ $i -lt 12 ]; do "$0" || exit; i=$((i + 1)); done'
+record exact1 exact sh -c "$often" "$below"
+record brief learned sh -c "$often" "$below"
+t_is 'learned: a program that is run again and again has its filter from the fourth time on' \
+	"$(paste -sd ' ' "$T/brief.out")" '0 0 0 1 1 1 1 1 1 1 1 1'
+t_ok 'learned: what it does then teaches the same' engine_compare learned \
+	"$T/brief/evidence.json" '' "$T/exact1/evidence.json"
+t_is 'learned: its attribution is complete' "$(attribution brief "$below")" complete
+
+# The child that keeps the kernel's watch for a next run keeps nothing else.
+t_ok 'the end of a run releases its directory' flock -n "$T/brief" true
+
 # shellcheck disable=SC2016 # the inner shell's
 script='for i in 1 2 3 4 5 6 7 8 9 10; do [ -r hello.c ]; read line <hello.c; done; eval "$1"'
 record exact1 exact sh -c "$script" sh :

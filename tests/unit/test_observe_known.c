@@ -348,6 +348,32 @@ static void workers_are_met_again(void **state)
 	end(observer);
 }
 
+/* Of a program that is run again and again fewer calls do; but then little is to come. */
+static void brief_ones_are_met_again(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+	struct event fork = {
+		.kind = EVENT_FORK, .tid = getpid(), .tgid = getpid(), .child = 4000015
+	};
+
+	(void)state;
+	for (pid_t pid = 4000010; pid < 4000013; pid++)
+		assert_int_equal(fork_worker(observer, pid, 30, true), 0);
+	assert_int_equal(fork_worker(observer, 4000013, 3, true), OBSERVE_QUIET);
+	fork_worker(observer, 4000014, 200, true);
+	observe(observer, &fork);
+	make_in(observer, 4000015, "getppid", ARGUMENTS(0), 0);
+	assert_true(observer_expects_little(observer, 4000015));
+	assert_false(observer_expects_little(observer, getpid()));
+	end(observer);
+	observer = begin(DEFAULT, false);
+	fork_worker(observer, 4000010, 200, true);
+	observe(observer, &fork);
+	make_in(observer, 4000015, "getppid", ARGUMENTS(0), 0); /* quiet, as above */
+	assert_false(observer_expects_little(observer, 4000015));
+	end(observer);
+}
+
 /* Never the same call twice. */
 static unsigned int make_another(struct observer *observer)
 {
@@ -675,6 +701,7 @@ int main(void)
 		cmocka_unit_test(quiet),
 		cmocka_unit_test(loops_over_one_call),
 		cmocka_unit_test(workers_are_met_again),
+		cmocka_unit_test(brief_ones_are_met_again),
 		cmocka_unit_test(looks_are_worth_a_watch),
 		cmocka_unit_test(children_of_the_settled),
 		cmocka_unit_test(results_that_nobody_needs),
