@@ -44,7 +44,7 @@ static char self[PATH_MAX]; /* this program */
 static char top[PATH_MAX];  /* the directory of the test, resolved */
 
 /* The ABI that this program calls the kernel by. */
-static const char *native(void)
+static inline const char *native(void)
 {
 	return abi_of_machine(NULL)->name;
 }
