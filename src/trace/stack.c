@@ -19,7 +19,7 @@
 #include <whittle/escape.h>
 #include <whittle/file.h>
 
-enum { FRAMES_MAX = 16, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8, CODE_PAGES = 32 };
+enum { FRAMES_MAX = 16, MAPS_MAX = 16 << 20, PAGE = 4096, PAGES = 8, CODE_PAGES = 128 };
 
 /* Exported by libunwind for such callers, though no header declares it. */
 #define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
@@ -55,6 +55,7 @@ struct walk {
 	void *registers; /* of libunwind-ptrace */
 	struct space *space;
 	struct page pages[PAGES];
+	const struct page *recent; /* that was read last; or NULL */
 };
 
 struct stacks {
@@ -139,18 +140,19 @@ static struct map *space_search(const struct space *space, uint64_t address)
 	return &space->maps[low];
 }
 
+/* ---- unwind tables ---- */
+
 /* The map of an address; looked for anew if it is not known, since mappings come and go. */
-static struct map *space_find(struct space *space, pid_t tid, uint64_t address)
+static struct map *find_map(struct walk *walk, uint64_t address)
 {
-	struct map *map = space_search(space, address);
+	struct map *map = space_search(walk->space, address);
 
 	if (map)
 		return map;
-	space_load_maps(space, tid);
-	return space_search(space, address);
+	walk->recent = NULL; /* it goes with the maps */
+	space_load_maps(walk->space, walk->tid);
+	return space_search(walk->space, address);
 }
-
-/* ---- unwind tables ---- */
 
 /* Where the page may be kept: that of a writable mapping for this walk only. */
 static struct page *page_slot(struct walk *walk, uint64_t page)
@@ -164,20 +166,31 @@ static struct page *page_slot(struct walk *walk, uint64_t page)
 	return &walk->space->code[page / PAGE % CODE_PAGES];
 }
 
+/* NULL if it cannot be read. */
+static const struct page *read_page(struct walk *walk, uint64_t page)
+{
+	struct page *slot = page_slot(walk, page);
+
+	if (slot->address == page)
+		return slot;
+	slot->address = 0;
+	if (tracee_read(walk->tid, page, slot->bytes, PAGE) < 0)
+		return NULL;
+	slot->address = page;
+	return slot;
+}
+
 static int read_word(struct walk *walk, uint64_t address, void *bytes, size_t length)
 {
 	uint64_t page = address / PAGE * PAGE;
 
 	if (address - page + length > PAGE)
 		return tracee_read(walk->tid, address, bytes, length);
-	struct page *slot = page_slot(walk, page);
-	if (slot->address != page) {
-		slot->address = 0;
-		if (tracee_read(walk->tid, page, slot->bytes, PAGE) < 0)
-			return -1;
-		slot->address = page;
-	}
-	memcpy(bytes, slot->bytes + (address - page), length);
+	if (!walk->recent || walk->recent->address != page)
+		walk->recent = read_page(walk, page);
+	if (!walk->recent)
+		return -1;
+	memcpy(bytes, walk->recent->bytes + (address - page), length);
 	return 0;
 }
 
@@ -228,7 +241,7 @@ static int find_proc_info(unw_addr_space_t unwind, unw_word_t ip, unw_proc_info_
 {
 	static const unsigned char usual[4] = { 1, 0x1b, 0x03, 0x3b };
 	struct walk *walk = context;
-	struct map *map = space_find(walk->space, walk->tid, ip);
+	struct map *map = find_map(walk, ip);
 	uint64_t table = map ? table_of(walk, map) : 0;
 	unsigned char header[12];
 	uint32_t count;
@@ -390,10 +403,9 @@ static const char *find_symbol(struct stacks *stacks, pid_t tid, struct map *map
 }
 
 /* Code that no file holds (a JIT's) is "anonymous", without an address. */
-static void add_frame(struct stacks *stacks, struct space *space, pid_t tid, uint64_t ip,
-		      struct buf *out)
+static void add_frame(struct stacks *stacks, struct walk *walk, uint64_t ip, struct buf *out)
 {
-	struct map *map = space_find(space, tid, ip);
+	struct map *map = find_map(walk, ip);
 	const char *slash = map ? strrchr(map->path, '/') : NULL;
 
 	if (out->length)
@@ -403,7 +415,7 @@ static void add_frame(struct stacks *stacks, struct space *space, pid_t tid, uin
 		return;
 	}
 	uint64_t offset = ip - map->start + map->offset;
-	const char *symbol = find_symbol(stacks, tid, map, offset);
+	const char *symbol = find_symbol(stacks, walk->tid, map, offset);
 	const char *module = slash ? slash + 1 : map->path;
 	escape_text(out, module, strlen(module));
 	buf_addf(out, "+0x%llx", (unsigned long long)offset);
@@ -427,7 +439,7 @@ static bool unwind(struct stacks *stacks, struct walk *walk, struct buf *out)
 
 		if (unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || ip == 0 || ip == last)
 			break;
-		add_frame(stacks, walk->space, walk->tid, ip, out);
+		add_frame(stacks, walk, ip, out);
 		last = ip;
 		if (unw_step(&cursor) <= 0)
 			break;
@@ -438,24 +450,23 @@ static bool unwind(struct stacks *stacks, struct walk *walk, struct buf *out)
 void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct abi *abi, uint64_t ip,
 		   struct buf *ret_frames)
 {
-	struct space *space = space_of(stacks, tgid);
 	AUTO_BUF struct buf frames = BUF_INIT;
+	struct walk *walk = &stacks->walk;
 	bool done = false;
 
+	walk->tid = tid;
+	walk->space = space_of(stacks, tgid);
+	walk->recent = NULL;
+	for (size_t i = 0; i < PAGES; i++)
+		walk->pages[i].address = 0;
 	if (abi && stacks->native &&
 	    abi->word == stacks->native->word) { /* libunwind knows the native ABI only */
-		struct walk *walk = &stacks->walk;
-
-		for (size_t i = 0; i < PAGES; i++)
-			walk->pages[i].address = 0;
-		walk->tid = tid;
-		walk->space = space;
 		walk->registers = _UPT_create(tid);
 		done = unwind(stacks, walk, &frames);
 		if (walk->registers)
 			_UPT_destroy(walk->registers);
 	}
 	if (!done)
-		add_frame(stacks, space, tid, ip, &frames);
+		add_frame(stacks, walk, ip, &frames);
 	buf_add(ret_frames, buf_text(&frames), frames.length);
 }
