@@ -4,7 +4,7 @@
 # scheduler likes and with everything on one CPU.
 #
 #	ROUNDS=5      each round runs every engine once, so that noise meets all alike; medians count
-#	LOADS=…       some of: getppid futex dd redis nginx pgbench files python gcc git find
+#	LOADS=…       some of: getppid futex dd redis nginx pgbench files python gcc git find script
 #	ENGINES=…     some of: native floor whittle nnp known exact notify seccomp strace bpf perf
 #	REPORT=FILE   puts the tables into this Markdown file, between the lines <!-- bench --> and
 #	              <!-- /bench -->; --markdown is REPORT=docs/performance.md
@@ -55,6 +55,7 @@ python  time 0 python3         python3 -c "import json, re, subprocess"
 gcc     time 0 gcc             4 compiles and a link
 git     time 0 git             git status of 1000 files
 find    time 0 find            find /usr/include -newer FILE
+script  time 0 sh              a shell that runs 300 programs of few calls, one after the other
 '
 
 # field TABLE NAME NUMBER: a word of its row; from the last one on, the rest.
@@ -93,6 +94,9 @@ run_files() { under "$1" files "$T/load" files "$T/files"; }
 run_python() { under "$1" python "$python" -c 'import json, re, subprocess'; }
 run_gcc() { under "$1" gcc gcc -O2 -o "$T/hello" "$T"/hello.c "$T"/part[123].c; }
 run_git() { under "$1" git git -C "$T/repo" status --short; }
+# shellcheck disable=SC2016 # the inner shell's
+run_script() { under "$1" script sh -c 'i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i + 1)); done'; }
+run_alone() { under "$1" alone true; }
 run_find() { under "$1" find find /usr/include -newer "$T/stamp"; }
 
 # A server: what runs it, what shows that it serves, what its client says, what ends it.
@@ -275,7 +279,7 @@ compare()
 	while [ $((count--)) -gt 0 ]; do
 		for engine in "${chosen[@]}"; do
 			[ ! -e "$T/failed.$engine" ] || continue
-			sleep 0.05 # for 25 ms the kernel closes the tracepoint that the one before had open
+			sleep 0.05 # for 25 ms the kernel closes the tracepoints that perf trace had open
 			measure "$load" "$engine" >>"$T/times.$engine" && continue
 			say "$load under $engine failed: $(tail -n 2 "$T/log" | tr '\n' ' ')"
 			: >"$T/failed.$engine"
@@ -289,6 +293,18 @@ compare()
 			echo "$placement $load $engine $(median <"$T/times.$engine")"
 		fi
 	done >>"$T/results"
+}
+
+# What a run takes by itself, with a program that does nothing: in one sentence.
+alone()
+{
+	local engine round
+
+	for engine in whittle strace; do
+		for ((round = 0; round < 3 * rounds; round++)); do
+			measure_time alone "$engine"
+		done | median
+	done | paste -s | awk '{ printf "By itself a run takes %.1f ms (*whittle*), and %.1f ms (*strace*): that of true(1).\n", $1 * 1e3, $2 * 1e3 }'
 }
 
 # table PLACEMENT LOAD…: rows of ratios; with "|" for Markdown if $bar is set.
@@ -336,6 +352,7 @@ markdown()
 	echo "$cpus CPUs ($(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $(uname -m)," \
 		"$("$WHITTLE" --version | head -n 1), $(strace -V | sed 's/ -- version / /;q');"
 	echo "medians of $rounds rounds, of at most 3 for redis, nginx and pgbench. Each number is how many times as long as native it took."
+	cat "$T/alone"
 	for placement in default pinned; do
 		printf '\n%s\n\n' "$([ $placement = default ] && echo '**Where the scheduler likes:**' || echo '**All on one CPU:**')"
 		printf '| workload |'
@@ -370,6 +387,7 @@ cc -O2 -D_GNU_SOURCE -pthread -o "$T/load" "$here/load.c" || exit 2
 failed=0 bar=
 choose_engines
 choose_loads
+alone | tee "$T/alone"
 heading
 for placement in default pinned; do
 	# The placement is this shell's, and so everybody's: the clients of the servers share it.
