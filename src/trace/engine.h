@@ -16,7 +16,8 @@ struct tracee {
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
 	bool stops;    /* its next call stops all the same: attach.c */
-	bool fresh;    /* it executed an image, and made no other task since */
+	uint64_t
+		stack; /* where it began when it executed its image; 0: it made other tasks since */
 	/* See notified.c. */
 	bool notifies;  /* looks at names reach whittle by a listener, or would if that were open */
 	uint32_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */

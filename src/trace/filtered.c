@@ -9,6 +9,7 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <whittle/proc.h>
 
@@ -70,6 +71,17 @@ void filtered_call_ended(struct tracee *tracee)
 {
 	tracee->filtered |= tracee->joining;
 	tracee->joining = false;
+}
+
+void filtered_image_begins(struct tracee *tracee)
+{
+	struct __ptrace_syscall_info info;
+
+	filtered_call_ended(tracee);
+	tracee->vforked = false;
+	tracee->stack = 0;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tracee->tid, sizeof(info), &info) > 0)
+		tracee->stack = info.stack_pointer;
 }
 
 /* The filter is in all threads of the process; what is in a call may just be forking without it. */
@@ -139,7 +151,7 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
 				   const struct free_call *calls, size_t count, uint64_t pass)
 {
-	struct inject_plan plan = { .notifies = pass, .fresh = tracee->fresh };
+	struct inject_plan plan = { .notifies = pass, .stack = tracee->stack };
 	struct error err;
 
 	if (filter_kept(&trace->built, calls, count, pass, &plan.program, &err) < 0)

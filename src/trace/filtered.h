@@ -12,8 +12,10 @@ long filtered_count(pid_t tid);
 void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
 		      bool thread, bool exact);
 
-/* The call of tracee ended, or became a new image. */
+/* The call of tracee ended. */
 void filtered_call_ended(struct tracee *tracee);
+/* It became a new image, of which tracee is the only task: at that stop. */
+void filtered_image_begins(struct tracee *tracee);
 
 /*
  * For launch_plan.prepare: installs a program in the calling process, with no_new_privs if it is

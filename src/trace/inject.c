@@ -170,18 +170,19 @@ static enum inject_outcome install_at(struct injection *in, const struct inject_
 }
 
 /*
- * Behind execve(2) the stack is mapped 128 KiB below what is used of it (setup_arg_pages() in
- * fs/exec.c), and as long as the process made no other nobody else writes there: what was there is
- * put back.
+ * execve(2) maps the stack 128 KiB below the strings on it (setup_arg_pages() in fs/exec.c), and as
+ * long as the process made no other task nobody else writes there: what was there is put back.
  */
 static enum inject_outcome install_on_stack(struct injection *in, const struct inject_plan *plan)
 {
+	const uint64_t mapped = 64 << 10; /* what points to the strings is on it too */
 	size_t size = size_of(&plan->program);
 	uint64_t address = (registers_free_stack(&in->saved) - size) & ~UINT64_C(15);
 	AUTO_FREE void *saved = xcalloc(1, size);
 	struct iovec local = { saved, size }, remote = { (void *)(uintptr_t)address, size };
 
-	if (tracee_read(in->tid, address, saved, size) < 0)
+	if (address >= plan->stack || plan->stack - address > mapped ||
+	    tracee_read(in->tid, address, saved, size) < 0)
 		return INJECT_NO_ROOM;
 	enum inject_outcome outcome = install_at(in, plan, address);
 	process_vm_writev(in->tid, &local, 1, &remote, 1, 0);
@@ -207,7 +208,7 @@ static enum inject_outcome install_in_mapping(struct injection *in, const struct
 
 static enum inject_outcome install_program(struct injection *in, const struct inject_plan *plan)
 {
-	enum inject_outcome outcome = plan->fresh ? install_on_stack(in, plan) : INJECT_NO_ROOM;
+	enum inject_outcome outcome = install_on_stack(in, plan);
 
 	return outcome == INJECT_NO_ROOM ? install_in_mapping(in, plan) : outcome;
 }

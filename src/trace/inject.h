@@ -19,7 +19,7 @@ struct inject_plan {
 	struct sock_fprog program;
 	bool no_new_privs; /* is to be set before */
 	bool notifies;     /* it gets a listener, which notified_take() takes: in one thread only */
-	bool fresh;        /* struct tracee's */
+	uint64_t stack;    /* struct tracee's */
 };
 
 /*

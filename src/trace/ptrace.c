@@ -226,10 +226,8 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 		trace_remove(trace, old);
 	}
 	trace->started = true;
-	filtered_call_ended(tracee);
+	filtered_image_begins(tracee);
 	trace_keep_watch(trace, tracee);
-	tracee->vforked = false;
-	tracee->fresh = true;
 	if (tracee->filtered) /* no exit stop */
 		tracee->in_call = false;
 	*ret_event = (struct event){ .kind = EVENT_EXEC,
@@ -261,7 +259,7 @@ static int handle_fork(struct trace *trace, struct tracee *tracee, bool vfork,
 	unsigned long message = 0;
 	int announced = 0;
 
-	tracee->fresh = false;
+	tracee->stack = 0;
 	if (ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &message) < 0 || !message)
 		return 0;
 	pid_t pid = (pid_t)message;
