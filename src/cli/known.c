@@ -74,18 +74,13 @@ static int check_machine(const struct evidence *known, const char *path, struct 
 	return fail_hint(err, "calls have other numbers and arguments there: record it anew here");
 }
 
-static int load_given(const char *path, struct evidence *known, struct error *err)
+static int load_given(const char *path, struct evidence **ret_known, struct error *err)
 {
 	char *const paths[] = { (char *)path };
-	struct evidence *given = NULL;
 
-	if (cli_load_evidence(paths, 1, &given, err) < 0)
-		return -1;
-	int result = check_machine(given, path, err);
-	if (result == 0)
-		result = evidence_merge(known, given, err);
-	evidence_free(given);
-	return result;
+	return cli_load_evidence(paths, 1, ret_known, err) < 0
+		       ? -1
+		       : check_machine(*ret_known, path, err);
 }
 
 /* The evidence that --append adds to, if it is there yet. */
@@ -105,11 +100,13 @@ static int load_appended(const char *directory, struct evidence *known, struct e
 
 int known_load(const struct record_options *options, struct evidence **ret_known, struct error *err)
 {
-	struct evidence *known = evidence_new();
+	struct evidence *known = NULL;
 	int result = 0;
 
 	if (options->known_path)
-		result = load_given(options->known_path, known, err);
+		result = load_given(options->known_path, &known, err);
+	if (!known)
+		known = evidence_new();
 	if (result == 0 && options->append && !options->exact)
 		result = load_appended(options->directory, known, err);
 	if (result < 0 || is_all(options->recheck) || evidence_run_count(known) == 0) {

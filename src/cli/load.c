@@ -13,13 +13,18 @@ static char *evidence_path(const char *path)
 	return xstrdup(path);
 }
 
-static int merge_file(struct evidence *all, const char *path, struct error *err)
+/* The first file (*all is NULL) is what others are merged into. */
+static int add_file(struct evidence **all, const char *path, struct error *err)
 {
 	struct evidence *one;
 
 	if (evidence_load(path, &one, err) < 0)
 		return -1;
-	int result = evidence_merge(all, one, err);
+	if (!*all) {
+		*all = one;
+		return 0;
+	}
+	int result = evidence_merge(*all, one, err);
 	if (result < 0) {
 		struct error conflict = *err;
 
@@ -33,16 +38,16 @@ static int merge_file(struct evidence *all, const char *path, struct error *err)
 int cli_load_evidence(char *const *paths, size_t count, struct evidence **ret_evidence,
 		      struct error *err)
 {
-	struct evidence *all = evidence_new();
+	struct evidence *all = NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		AUTO_FREE char *path = evidence_path(paths[i]);
 
-		if (merge_file(all, path, err) < 0) {
+		if (add_file(&all, path, err) < 0) {
 			evidence_free(all);
 			return -1;
 		}
 	}
-	*ret_evidence = all;
+	*ret_evidence = all ? all : evidence_new();
 	return 0;
 }

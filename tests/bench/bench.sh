@@ -53,7 +53,7 @@ pgbench serv 3 pgbench         PostgreSQL, pgbench --select-only, 2 clients
 files   time 0 cc              stat, open, fstat, close of 3000 files
 python  time 0 python3         python3 -c "import json, re, subprocess"
 gcc     time 0 gcc             4 compiles and a link
-git     time 0 git             git status of 1000 files
+git     time 0 git             git status of 20000 files
 find    time 0 find            find /usr/include -newer FILE
 script  time 0 sh              a shell that runs 300 programs of few calls, one after the other
 '
@@ -148,7 +148,8 @@ make_git()
 {
 	mkdir -p "$T/repo"/{a,b,c,d}
 	for folder in a b c d; do
-		(cd "$T/repo/$folder" && seq -f file%03g 250 | xargs touch)
+		# not as new as the index, or git has to read them all
+		(cd "$T/repo/$folder" && seq -f file%04g 5000 | xargs touch -d yesterday)
 	done
 	git -C "$T/repo" init -q && git -C "$T/repo" add . &&
 		git -C "$T/repo" -c user.name=bench -c user.email=bench@localhost commit -qm files
