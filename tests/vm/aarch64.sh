@@ -86,6 +86,7 @@ record threads -- "$programs/inject_check" threads 20 20000
 record stops -- "$programs/inject_check" stops 60 10000
 record exact --exact -- "$programs/inject_check" chain 5 20000
 record known --known /tmp/chain/evidence.json -- "$programs/inject_check" chain 10 10000
+busybox sleep 1 # start-stop-daemon starts nothing while there is a child of the last one
 as_user="busybox start-stop-daemon -S -c user -x $whittle --"
 record user -- "$programs/inject_check" chain 20 10000
 as_user=
