@@ -118,6 +118,11 @@ void emit_refusal(struct observer *observer, enum refuser refusal)
 	}
 }
 
+size_t facts_count(const struct observer *observer)
+{
+	return HASH_COUNT(observer->seen_facts);
+}
+
 void facts_forget(struct observer *observer)
 {
 	struct seen_fact *seen, *next;

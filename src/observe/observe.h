@@ -226,6 +226,8 @@ struct process {
 	unsigned int results;          /* of all its calls */
 	unsigned int quiet;            /* free calls since it showed a new one */
 	unsigned int quiet_searches;   /* calls of free_is_search() since then */
+	unsigned int still;            /* free calls since there was a new fact, */
+	size_t facts;                  /* of so many */
 	const struct known_call *last; /* its last call, */
 	unsigned int alike;            /* and how many more of it came before */
 	uint64_t loader;       /* where the dynamic loader is, while it is at work; else 0 */
@@ -427,7 +429,8 @@ void emit_limitation(struct observer *observer, const char *kind);
 void emit_refusal(struct observer *observer, enum refuser refusal);
 /* A state of the observer becomes true; in a rehearsal that is a surprise. */
 void set_once(struct observer *observer, bool *state);
-void facts_forget(struct observer *observer); /* frees what was kept */
+size_t facts_count(const struct observer *observer); /* distinct ones, of a facet */
+void facts_forget(struct observer *observer);        /* frees what was kept */
 
 /* ---- call.c ---- */
 

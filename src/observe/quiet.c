@@ -36,6 +36,22 @@ void quiet_note_program(const struct process *process)
  */
 enum { QUIET_CALLS = 32, QUIET_CALLS_OF_SERVER = 64 };
 
+/*
+ * As long as each few calls show a new fact, a file mostly, it may still be getting ready (an
+ * interpreter that loads its modules), though by calls that are known. Whoever goes on so has to be
+ * let run all the same.
+ */
+enum { QUIET_CALLS_WITH_NEWS = 512 };
+
+static bool has_news(const struct observer *observer, struct process *process)
+{
+	size_t facts = facts_count(observer);
+
+	process->still = facts == process->facts ? process->still + 1 : 0;
+	process->facts = facts;
+	return process->still < QUIET_CALLS && process->quiet < QUIET_CALLS_WITH_NEWS;
+}
+
 bool observer_searches(const struct observer *observer, pid_t tgid)
 {
 	struct process *process = NULL;
@@ -162,9 +178,10 @@ static bool is_quiet(struct observer *observer, struct thread *thread, bool ok)
 	}
 	if (thread->result_mode != RESULT_COMES || process->settled)
 		return false;
+	bool news = has_news(observer, process);
 	if (!is_met_again(process) &&
 	    (is_loading(process, thread) || is_alike(process) || ++process->quiet < enough ||
-	     may_search_more(observer, process)))
+	     news || may_search_more(observer, process)))
 		return false;
 	process->quiet = process->quiet_searches = 0;
 	return true;

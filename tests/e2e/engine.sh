@@ -271,6 +271,16 @@ t_ok 'learned: a program that was met before is let run at once' \
 	test "$(counts two lseek)" -le $(($(counts one lseek) + 8))
 t_is 'learned: its attribution is complete' "$(attribution two "$storm")" complete
 
+# An interpreter loads its modules, by calls that are known soon, before its work begins.
+if t_have python3; then
+	record loads learned python3 -c 'import json, re, socket, subprocess
+ends = socket.socketpair()
+for i in range(3000): ends[0].send(b"x"); ends[1].recv(1)'
+	t_ok 'learned: the work of an interpreter is let run' test "$(counts loads recvfrom)" -le 300
+else
+	t_skip 'learned: the work of an interpreter is let run' 'has no python3'
+fi
+
 # One that makes few calls is let run if it is run again and again. The program of its filter is
 # written below its stack, for a moment.
 below=$WORKLOADS/below_stack

@@ -133,13 +133,51 @@ static void quiet(void **state)
 	assert_int_equal(until_quiet(observer), 32);
 	nearly_quiet(observer);
 	observe(observer, &exec);
-	assert_int_equal(until_quiet(observer), 32);
+	assert_int_equal(until_quiet(observer), 33); /* the image is a new fact */
 	observer->listening = true;
 	assert_int_equal(until_quiet(observer), 64);
 	observer_settle(observer, getpid());
 	observe(observer, &exec);
 	assert_int_equal(until_quiet(observer), 0);
 	end(observer);
+}
+
+/* How many files, each opened behind eight free calls, until the process is quiet. */
+static int files_until_quiet(struct observer *observer, const char *directory, bool other)
+{
+	unsigned int advice = 0;
+	int count = 0;
+
+	while (!advice && count < 80) {
+		AUTO_FREE char *path = xasprintf("%s/%d", directory, other ? count : 0);
+
+		int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+		for (int i = 0; i < 8; i++)
+			advice |= make_another(observer);
+		make(observer, "openat", ARGUMENTS((uint64_t)AT_FDCWD, ADDRESS path), fd);
+		close(fd);
+		count++;
+	}
+	return count;
+}
+
+/* Whoever opens a new file every few calls is about to begin: an interpreter. */
+static void new_files_are_waited_for(void **state)
+{
+	char directory[] = "/tmp/whittle-quiet-XXXXXX";
+	struct observer *observer = begin(DEFAULT, false);
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_in_range(files_until_quiet(observer, directory, true), 512 / 8, 512 / 8 + 2);
+	assert_in_range(files_until_quiet(observer, directory, false), 32 / 8, 32 / 8 + 2);
+	end(observer);
+	for (int i = 0; i < 80; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%d", directory, i);
+
+		unlink(path);
+	}
+	assert_int_equal(rmdir(directory), 0);
 }
 
 /* A look at a path, so many times: the advice of all. */
@@ -198,6 +236,7 @@ int main(void)
 		cmocka_unit_test(loops_over_one_call),
 		cmocka_unit_test(workers_are_met_again),
 		cmocka_unit_test(brief_ones_are_met_again),
+		cmocka_unit_test(new_files_are_waited_for),
 		cmocka_unit_test(looks_are_worth_a_watch),
 		cmocka_unit_test(children_of_the_settled),
 	};
