@@ -152,10 +152,12 @@ evidence_lost()
 		if . == "" then null else . end' "$1"
 }
 
-# evidence_least EVIDENCE: yes if a filter let known calls run in it, else no.
+# evidence_least EVIDENCE: yes if a filter let known calls run in it, or the process made calls for one
+# in vain (it has no memory left for it), else no.
 evidence_least()
 {
-	jq -r '.runs[0].filter | if . == "none" then "no" else "yes" end' "$1"
+	jq -r '.runs[0] | if .filter == "none" and (.limitations | has("filter-failed") | not)
+		then "no" else "yes" end' "$1"
 }
 
 # oracle_point NAME EVIDENCE: the point of a comparison, with its figures. What was missed may be what
