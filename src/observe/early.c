@@ -170,8 +170,7 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	if (thread->looked && !keys->recheck)
 		return look_is_known(observer, thread, ret_outcome);
 	bool succeeds = call_was_seen(observer, thread, 0);
-	/* A look that never found anything may fail as it did; what it found would grant nothing.
-	 */
+	/* A look that never found anything may fail as it did: to find it would grant nothing. */
 	if (!succeeds && !free_is_search(thread->row))
 		return false;
 	if (succeeds && known_free(observer, thread))

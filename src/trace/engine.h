@@ -10,14 +10,13 @@ struct tracee {
 	pid_t tgid;
 	bool in_call;      /* an entry was seen, and its result is to come */
 	struct event call; /* that entry */
+	uint64_t stack;    /* where that of its image began; 0: it made other tasks since */
 	/* See filtered.c. */
 	bool filtered; /* it carries whittle's filter for sure: only what that reports stops it */
 	bool joining;  /* it does from the end of the call that it is in */
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
 	bool stops;    /* its next call stops all the same: attach.c */
-	uint64_t
-		stack; /* where it began when it executed its image; 0: it made other tasks since */
 	/* See notified.c. */
 	bool notifies;  /* looks at names reach whittle by a listener, or would if that were open */
 	uint32_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */

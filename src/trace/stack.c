@@ -140,8 +140,6 @@ static struct map *space_search(const struct space *space, uint64_t address)
 	return &space->maps[low];
 }
 
-/* ---- unwind tables ---- */
-
 /* The map of an address; looked for anew if it is not known, since mappings come and go. */
 static struct map *find_map(struct walk *walk, uint64_t address)
 {
@@ -153,6 +151,8 @@ static struct map *find_map(struct walk *walk, uint64_t address)
 	space_load_maps(walk->space, walk->tid);
 	return space_search(walk->space, address);
 }
+
+/* ---- unwind tables ---- */
 
 /* Where the page may be kept: that of a writable mapping for this walk only. */
 static struct page *page_slot(struct walk *walk, uint64_t page)
