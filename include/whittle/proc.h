@@ -30,6 +30,12 @@ size_t proc_head(pid_t tid, const char *name, char *text, size_t size);
 uint64_t proc_started(pid_t tid);
 
 /*
+ * Has the task ended, or no memory any more (proc_pid_stat(5), field 23), as one that was killed?
+ * Such a one makes no more calls (do_exit() in kernel/exit.c). False if it cannot be told.
+ */
+bool proc_is_over(pid_t tid);
+
+/*
  * The task that pid means in the pid namespace of the thread tid, as this process numbers it; 0 if
  * there is none. Before Linux 6.11 threads other than leaders are not found.
  */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,16 +37,36 @@ size_t proc_head(pid_t tid, const char *name, char *text, size_t size)
 	return (size_t)got;
 }
 
-uint64_t proc_started(pid_t tid)
+/* A number of /proc/TID/stat (proc_pid_stat(5)); false if it cannot be read. */
+static bool stat_number(pid_t tid, int wanted, uint64_t *ret_number)
 {
 	char text[4096];
 
 	if (!proc_head(tid, "stat", text, sizeof(text)))
-		return 0;
+		return false;
 	const char *at = strrchr(text, ')'); /* the name, field 2, may hold anything */
-	for (int field = 2; at && field < 22; field++)
+	for (int field = 2; at && field < wanted; field++)
 		at = strchr(at + 1, ' ');
-	return at ? strtoull(at + 1, NULL, 10) : 0;
+	if (at)
+		*ret_number = strtoull(at + 1, NULL, 10);
+	return at;
+}
+
+uint64_t proc_started(pid_t tid)
+{
+	uint64_t started = 0;
+
+	stat_number(tid, 22, &started);
+	return started;
+}
+
+bool proc_is_over(pid_t tid)
+{
+	uint64_t memory = 1;
+
+	if (kill(tid, 0) < 0 && errno == ESRCH)
+		return true;
+	return stat_number(tid, 23, &memory) && memory == 0;
 }
 
 const char *proc_field(const char *status, const char *name)

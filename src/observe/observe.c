@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <whittle/proc.h>
 
 /* ---- programs, processes, threads ---- */
 
@@ -27,12 +28,12 @@ static struct program *program_intern(struct observer *observer, const char *nam
 	return program;
 }
 
-/* The program that a thread runs now. */
+/* The program that a thread runs now; of one that was killed meanwhile nothing follows from it. */
 static struct program *program_of(struct observer *observer, pid_t tid, pid_t tgid)
 {
 	AUTO_BUF struct buf name = BUF_INIT;
 
-	if (exec_name(tid, tgid, &name) < 0 && observer->started)
+	if (exec_name(tid, tgid, &name) < 0 && observer->started && !proc_is_over(tid))
 		emit_loss(observer, "unreadable-program");
 	return program_intern(observer, buf_text(&name));
 }

@@ -414,6 +414,25 @@ static void attribution(void **state)
 	end(observer);
 }
 
+/* Killed before whittle looks what it is: it makes no call, so that nothing of it is lost. */
+static void killed_at_its_first_call(void **state)
+{
+	struct observer *observer = begin(DEFAULT, false);
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	struct event event = make_call("getppid", ARGUMENTS(0));
+	event.tid = event.tgid = pid;
+	observe(observer, &event);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(evidence_run(none.evidence, 0)->loss_count, 0);
+	end(observer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +449,7 @@ int main(void)
 		cmocka_unit_test(results_that_never_come),
 		cmocka_unit_test(knowledge),
 		cmocka_unit_test(attribution),
+		cmocka_unit_test(killed_at_its_first_call),
 	};
 
 	if (!realpath("/proc/self/exe", self))

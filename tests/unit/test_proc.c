@@ -74,11 +74,27 @@ static void test_exit_status(void **state)
 	assert_int_equal(pidfd_exit_status(-1, &status), -1);
 }
 
+static void test_is_over(void **state)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(proc_is_over(pid));
+	waitpid(pid, NULL, 0);
+	assert_true(proc_is_over(pid));
+	assert_false(proc_is_over(getpid()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_exit_status),
+		cmocka_unit_test(test_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
