@@ -193,13 +193,18 @@ enum filter_outcome {
 };
 
 /*
- * Installs a filter in all threads of the process of the RESULT that trace_next() returned last
- * (its thread is at a syscall-exit stop): the calls listed run unreported from now on, also those
- * of its children and of what they execute. Nothing else of the process changes. brief: it will end
- * before a listener would be worth its installation.
+ * Installs a filter in all threads of the process of the RESULT or the ENTRY (RESULT_COMES) that
+ * trace_next() returned last: the calls listed run unreported from now on, also those of its
+ * children and of what they execute. Nothing else of the process changes. brief: it will end before
+ * a listener would be worth its installation.
  */
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
 				 bool brief, const char **ret_why);
+/*
+ * After trace_filter() at an ENTRY: was its call put off for that? Then it is still to come, with
+ * an ENTRY of its own.
+ */
+bool trace_call_anew(const struct trace *trace);
 
 /*
  * EVENT_ASKED, from now on, for the process of the event that trace_next() returned last and for

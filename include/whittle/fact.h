@@ -190,6 +190,13 @@ bool observer_searches(const struct observer *observer, pid_t tgid);
 bool observer_expects_little(const struct observer *observer, pid_t tgid);
 /* EVENT_ASKED is delivered, or is not, for the process and its children; for all if tgid is 0. */
 void observer_watch(struct observer *observer, pid_t tgid, bool watched);
+/*
+ * Will the call of that ENTRY, which was not observed yet, take CAP_SYS_ADMIN from its thread, so
+ * that there can be no filter behind it?
+ */
+bool observer_drops(struct observer *observer, const struct event *event);
+/* Did a server fork the process, so that it goes on as the same program does? */
+bool observer_is_worker(const struct observer *observer, pid_t tgid);
 /* A filter is installed in process tgid, or never will be: no more OBSERVE_QUIET for it. */
 void observer_settle(struct observer *observer, pid_t tgid);
 /* Is this a fact of observer_know()'s that a filter of observer_free_calls(0) may have hidden? */

@@ -292,7 +292,7 @@ void exec_done(struct observer *observer, struct thread *thread, const char *by,
 	struct stat exe;
 
 	if (stat_exe(thread->tid, &exe) < 0)
-		return; /* killed since: its name could not be read either, which was counted */
+		return; /* killed since, or its name could not be read either, which was counted */
 	emit_exec(observer, thread, by, &exe);
 	refresh_program(thread, &exe);
 	emit_fact(observer, FACT_PROGRAM, program->name, program->loader, program->privilege,

@@ -13,9 +13,11 @@ struct tracee {
 	uint64_t stack;    /* where that of its image began; 0: it made other tasks since */
 	/* See filtered.c. */
 	bool filtered; /* it carries whittle's filter for sure: only what that reports stops it */
+	bool hides;    /* which lets calls run unreported */
 	bool joining;  /* it does from the end of the call that it is in */
 	bool watched;  /* EVENT_ASKED tells of it and of its children */
 	bool vforked;  /* it runs in its creator's memory until it executes an image */
+	bool unlistened; /* it could not have a listener */
 	bool stops;    /* its next call stops all the same: attach.c */
 	/* See notified.c. */
 	bool notifies;  /* looks at names reach whittle by a listener, or would if that were open */

@@ -53,6 +53,7 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 	if (!creator)
 		return;
 	child->quiet = creator->quiet;
+	child->hides = creator->hides;
 	if (exact) {
 		child->filtered |= creator->filtered || (thread && creator->joining);
 		/* It was watched before it was filtered: trace_watch(). */
@@ -65,6 +66,14 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 	child->filtered |= thread && (creator->filtered || creator->joining);
 	child->own_filters = process_has_own(trace, creator->tgid);
 	child->no_new_privs = creator->no_new_privs;
+}
+
+void filtered_found(struct tracee *tracee)
+{
+	if (tracee->filtered || tracee->joining)
+		return;
+	tracee->filtered = true;
+	tracee->hides = true; /* for all that is known of it */
 }
 
 void filtered_call_ended(struct tracee *tracee)
@@ -85,14 +94,15 @@ void filtered_image_begins(struct tracee *tracee)
 }
 
 /* The filter is in all threads of the process; what is in a call may just be forking without it. */
-static void mark_process(struct trace *trace, pid_t tgid, bool no_new_privs)
+static void mark_process(struct trace *trace, pid_t tgid, const struct inject_plan *plan)
 {
 	for (struct tracee *tracee = trace->tracees; tracee; tracee = tracee->hh.next) {
 		if (tracee->tgid != tgid)
 			continue;
 		tracee->joining = tracee->in_call;
 		tracee->filtered = !tracee->in_call;
-		tracee->no_new_privs |= no_new_privs;
+		tracee->hides = plan->hides;
+		tracee->no_new_privs |= plan->no_new_privs;
 	}
 }
 
@@ -119,7 +129,7 @@ static enum filter_outcome judge(const struct trace *trace, struct tracee *trace
 		*ret_why = "own-filter";
 		return FILTER_NEVER;
 	}
-	tracee->filtered = true;
+	filtered_found(tracee);
 	return FILTER_INSTALLED;
 }
 
@@ -129,13 +139,15 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 	int status = 0;
 	enum inject_outcome outcome = inject_filter(trace, tracee->tid, plan, &status);
 
+	if (plan->anew && outcome != INJECT_NOT_HERE)
+		tracee->in_call = false;
 	/* With that capability set-id programs keep their privilege. */
 	if (outcome == INJECT_DENIED && !has_capability(CAP_SYS_PTRACE)) {
 		plan->no_new_privs = true;
 		outcome = inject_filter(trace, tracee->tid, plan, &status);
 	}
 	if (outcome == INJECT_DONE) {
-		mark_process(trace, tracee->tgid, plan->no_new_privs);
+		mark_process(trace, tracee->tgid, plan);
 		trace->no_new_privs |= plan->no_new_privs;
 		trace->filters++;
 	}
@@ -151,14 +163,35 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
 				   const struct free_call *calls, size_t count, uint64_t pass)
 {
-	struct inject_plan plan = { .notifies = pass, .stack = tracee->stack };
+	struct inject_plan plan = { .notifies = pass, .hides = count, .stack = tracee->stack };
 	struct error err;
 
+	if (tracee->in_call)
+		plan.anew = &tracee->call;
 	if (filter_kept(&trace->built, calls, count, pass, &plan.program, &err) < 0)
 		return INJECT_FAILED;
 	if (pass)
 		notified_exempt(trace, tracee, calls, count);
 	return inject(trace, tracee, &plan);
+}
+
+/* It may have no room for the descriptor of a listener. */
+static enum inject_outcome install_either(struct trace *trace, struct tracee *tracee,
+					  const struct free_call *calls, size_t count, bool brief)
+{
+	enum inject_outcome outcome = INJECT_FAILED;
+	bool at_entry = tracee->in_call;
+	uint64_t pass;
+
+	if (!brief && !tracee->unlistened && notified_can(trace, tracee, &pass)) {
+		outcome = install(trace, tracee, calls, count, pass);
+		tracee->unlistened = outcome == INJECT_FAILED;
+		if (tracee->unlistened && at_entry)
+			return INJECT_ABORTED; /* at the next entry, of the same call */
+	}
+	if (outcome == INJECT_FAILED)
+		outcome = install(trace, tracee, calls, count, 0);
+	return outcome;
 }
 
 enum filter_outcome trace_filter(struct trace *trace, const struct free_call *calls, size_t count,
@@ -176,8 +209,6 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 		[INJECT_FAILED] = { FILTER_NEVER, "filter-failed" },
 	};
 	struct tracee *tracee = trace_find(trace, trace->current);
-	enum inject_outcome outcome = INJECT_FAILED;
-	uint64_t pass;
 
 	if (!tracee || tracee->vforked || tracee->call.abi != trace->native)
 		return FILTER_LATER;
@@ -186,12 +217,16 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 	enum filter_outcome verdict = judge(trace, tracee, ret_why);
 	if (verdict != FILTER_LATER)
 		return verdict;
-	if (!brief && notified_can(trace, tracee, &pass))
-		outcome = install(trace, tracee, calls, count, pass);
-	if (outcome == INJECT_FAILED) /* it may have no room for a descriptor */
-		outcome = install(trace, tracee, calls, count, 0);
+	enum inject_outcome outcome = install_either(trace, tracee, calls, count, brief);
 	*ret_why = rows[outcome].why;
 	return rows[outcome].outcome;
+}
+
+bool trace_call_anew(const struct trace *trace)
+{
+	const struct tracee *tracee = trace_find(trace, trace->current);
+
+	return !tracee || !tracee->in_call;
 }
 
 size_t trace_filters(const struct trace *trace)

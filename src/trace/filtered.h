@@ -12,6 +12,9 @@ long filtered_count(pid_t tid);
 void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
 		      bool thread, bool exact);
 
+/* What it was stopped or notified for shows that it carries a filter of whittle's. */
+void filtered_found(struct tracee *tracee);
+
 /* The call of tracee ended. */
 void filtered_call_ended(struct tracee *tracee);
 /* It became a new image, of which tracee is the only task: at that stop. */

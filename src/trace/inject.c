@@ -206,8 +206,18 @@ static enum inject_outcome install_in_mapping(struct injection *in, const struct
 	return outcome;
 }
 
+/* The call at whose entry it is ends before it is made: from there others can be made. */
+static bool leave_entry(struct injection *in)
+{
+	registers_skip_call(in->tid, 0);
+	in->aborted |= next_stop(in) != PTRACE_SYSCALL_INFO_EXIT;
+	return !in->aborted;
+}
+
 static enum inject_outcome install_program(struct injection *in, const struct inject_plan *plan)
 {
+	if (plan->anew && !leave_entry(in))
+		return INJECT_ABORTED;
 	enum inject_outcome outcome = install_on_stack(in, plan);
 
 	return outcome == INJECT_NO_ROOM ? install_in_mapping(in, plan) : outcome;
@@ -227,10 +237,12 @@ static int block_signals(struct injection *in)
  * Puts back what was changed. Not into a new image, which another thread's execve() made of the
  * process; what was killed does not care.
  */
-static void restore(struct injection *in)
+static void restore(struct injection *in, const struct event *anew)
 {
 	if (in->aborted && in->status >> 16 == PTRACE_EVENT_EXEC)
 		return;
+	if (anew)
+		registers_prepare_call(&in->saved, &in->saved, anew->nr, anew->args);
 	registers_set(in->tid, &in->saved);
 	ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(in->mask), &in->mask);
 	if (in->held) /* do_jobctl_trap() tells of a group-stop in force */
@@ -246,7 +258,7 @@ enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct i
 	    block_signals(&in) < 0)
 		return INJECT_NOT_HERE;
 	enum inject_outcome outcome = install_program(&in, plan);
-	restore(&in);
+	restore(&in, plan->anew);
 	*ret_status = in.status;
 	return in.aborted ? INJECT_ABORTED : outcome;
 }

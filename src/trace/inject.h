@@ -19,13 +19,16 @@ struct inject_plan {
 	struct sock_fprog program;
 	bool no_new_privs; /* is to be set before */
 	bool notifies;     /* it gets a listener, which notified_take() takes: in one thread only */
+	bool hides;        /* the program allows something */
+	/* NULL, or the call at whose entry it is: that is not made, but anew when it is resumed. */
+	const struct event *anew;
 	uint64_t stack;    /* struct tracee's */
 };
 
 /*
  * Installs plan->program in all threads of tid's process (SECCOMP_FILTER_FLAG_TSYNC). tid is at a
- * syscall-exit stop, and is there again afterwards, all its registers, its signal mask and its
- * memory as before; but with INJECT_ABORTED *ret_status says what came instead, as of waitpid(2),
+ * syscall-exit stop (or at an entry: plan->anew), and is there again afterwards, all its registers,
+ * its signal mask and its memory as before; but with INJECT_ABORTED *ret_status says what came instead, as of waitpid(2),
  * which is still to be handled, or is 0 if tid is gone. What is said of other tracees meanwhile
  * goes to trace_report().
  */

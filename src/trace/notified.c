@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <trace/filter.h>
+#include <trace/filtered.h>
 #include <trace/notification.h>
 #include <trace/proc.h>
 #include <whittle/file.h>
@@ -307,7 +308,7 @@ static bool enter(struct trace *trace, struct event *ret_event)
 		return true;
 	}
 	tracee->notifies = true;
-	tracee->filtered |= !tracee->joining;
+	filtered_found(tracee);
 	tracee->restarts = false;
 	if (tracee->in_call && tracee->entered)
 		return false;

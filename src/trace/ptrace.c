@@ -153,8 +153,7 @@ static int handle_call(struct trace *trace, struct tracee *tracee, struct event 
 	case PTRACE_SYSCALL_INFO_SECCOMP:
 		if (stop.foreign)
 			return answer_foreign(trace, tracee, &stop.call, ret_event);
-		if (!tracee->joining)
-			tracee->filtered = true;
+		filtered_found(tracee);
 		if (tracee->in_call) /* its entry was a stop too */
 			return 0;
 		return enter_call(trace, tracee, &stop.call, RESULT_OPTIONAL, ret_event);
@@ -234,7 +233,7 @@ static int handle_exec(struct trace *trace, struct tracee *tracee, struct event 
 				     .tid = tracee->tid,
 				     .tgid = tracee->tgid,
 				     .old_tid = old_tid,
-				     .filtered = tracee->filtered };
+				     .filtered = tracee->filtered && tracee->hides };
 	return 1;
 }
 
