@@ -126,6 +126,12 @@ int64_t registers_call(const struct user_regs_struct *regs)
 	return (int64_t)regs->regs[8];
 }
 
+void registers_arguments(const struct user_regs_struct *regs, uint64_t ret_args[6])
+{
+	for (int i = 0; i < 6; i++)
+		ret_args[i] = regs->regs[i];
+}
+
 bool registers_can_restart(void)
 {
 	return false; /* do_signal() in arch/arm64/kernel/signal.c has looked at the result before

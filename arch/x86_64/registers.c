@@ -114,6 +114,16 @@ int64_t registers_call(const struct user_regs_struct *regs)
 	return (int64_t)regs->orig_rax;
 }
 
+void registers_arguments(const struct user_regs_struct *regs, uint64_t ret_args[6])
+{
+	ret_args[0] = regs->rdi;
+	ret_args[1] = regs->rsi;
+	ret_args[2] = regs->rdx;
+	ret_args[3] = regs->r10;
+	ret_args[4] = regs->r8;
+	ret_args[5] = regs->r9;
+}
+
 bool registers_can_restart(void)
 {
 	return true; /* handle_signal() in arch/x86/kernel/signal.c */

@@ -55,13 +55,15 @@ bool privilege_may_read(const struct observer *observer, struct thread *thread)
 
 /*
  * What succeeds changes the state that the rules look at: they are asked before. A program may ask
- * for capabilities that who executes it does not hold.
+ * for capabilities that who executes it does not hold. And if the call may be refused for the lack
+ * of one, its result is not to be skipped.
  */
 void privilege_enter(const struct observer *observer, struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
+	bool may_skip = thread->result_mode == RESULT_OPTIONAL && !observer->capless;
 
-	if (creds && (creds->effective || thread->row->topic == TOPIC_EXEC))
+	if (creds && (creds->effective || thread->row->topic == TOPIC_EXEC || may_skip))
 		judge(observer, thread);
 }
 

@@ -56,7 +56,7 @@ static void __attribute__((noreturn)) keep_door(int listener, int go)
 		continue;
 	/* Whittle sees the signal, and gives none: it is never delivered. */
 	for (;;) {
-		if (poll(&ready, 1, -1) > 0 && !(ready.revents & POLLIN))
+		if (poll(&ready, 1, -1) > 0 && (ready.revents & POLLHUP))
 			_exit(0); /* no process uses the filter any more */
 		raise(SIGUSR1);
 	}

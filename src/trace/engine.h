@@ -20,8 +20,9 @@ struct tracee {
 	bool unlistened; /* it could not have a listener */
 	bool stops;    /* its next call stops all the same: attach.c */
 	/* See notified.c. */
-	bool notifies;  /* looks at names reach whittle by a listener, or would if that were open */
-	uint32_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
+	bool notifies;  /* some calls reach whittle by a listener, or would if that were open */
+	uint64_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
+	bool let_go;    /* its last call that reported was notified, and is made or was */
 	bool entered;   /* a stop told of the entry of the call that it is in, not a notification */
 	bool recalled;  /* of the latter the result is wanted: it is to make the call anew */
 	bool restarts;  /* its last call was interrupted, to be made anew, as a stop has told */

@@ -163,7 +163,7 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 static enum inject_outcome install(struct trace *trace, struct tracee *tracee,
 				   const struct free_call *calls, size_t count, uint64_t pass)
 {
-	struct inject_plan plan = { .notifies = pass, .hides = count, .stack = tracee->stack };
+	struct inject_plan plan = { .pass = pass, .hides = count, .stack = tracee->stack };
 	struct error err;
 
 	if (tracee->in_call)

@@ -74,7 +74,7 @@ static void kill_all(const struct wards *wards, int fd)
 		while (poll(&listener, 1, AGAIN) > 0 && (listener.revents & POLLIN))
 			if (!kill_caller(fd, &request, sizeof(request)))
 				return;
-	} while (!(listener.revents & (POLLHUP | POLLERR | POLLNVAL)));
+	} while (!(listener.revents & (POLLHUP | POLLNVAL)));
 }
 
 static void __attribute__((noreturn))

@@ -117,14 +117,14 @@ static int64_t call_seccomp(struct injection *in, uint64_t address)
 }
 
 /* Likewise, with a listener, of which the tracee keeps no descriptor; 0 or an error. */
-static int64_t call_seccomp_notified(struct injection *in, uint64_t address)
+static int64_t call_seccomp_notified(struct injection *in, uint64_t address, uint64_t pass)
 {
 	int64_t number = CALL(in, SYS_seccomp, SECCOMP_SET_MODE_FILTER, notified_flags(), address);
 
 	if (in->aborted || is_error(number))
 		return number;
 	notified_take(in->trace, trace_find(in->trace, in->tid), (int)number);
-	CALL(in, SYS_close, (uint64_t)number);
+	CALL(in, SYS_close, (uint64_t)number, 0, 0, 0, 0, pass);
 	return 0;
 }
 
@@ -136,8 +136,8 @@ static enum inject_outcome install(struct injection *in, uint64_t address,
 	if (plan->no_new_privs)
 		result = CALL(in, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	if (!in->aborted && result == 0)
-		result = plan->notifies ? call_seccomp_notified(in, address)
-					: call_seccomp(in, address);
+		result = plan->pass ? call_seccomp_notified(in, address, plan->pass)
+				    : call_seccomp(in, address);
 	if (in->aborted)
 		return INJECT_ABORTED;
 	if (result == 0)
@@ -202,7 +202,7 @@ static enum inject_outcome install_in_mapping(struct injection *in, const struct
 		return INJECT_NO_ROOM;
 	enum inject_outcome outcome = install_at(in, plan, (uint64_t)address);
 	if (!in->aborted)
-		CALL(in, SYS_munmap, (uint64_t)address, size);
+		CALL(in, SYS_munmap, (uint64_t)address, size, 0, 0, 0, plan->pass);
 	return outcome;
 }
 

@@ -18,7 +18,9 @@ enum inject_outcome {
 struct inject_plan {
 	struct sock_fprog program;
 	bool no_new_privs; /* is to be set before */
-	bool notifies;     /* it gets a listener, which notified_take() takes: in one thread only */
+	/* 0, or it gets a listener, which notified_take() takes: in one thread only. With this word as
+	 * its sixth argument a call does not notify. */
+	uint64_t pass;
 	bool hides;        /* the program allows something */
 	/* NULL, or the call at whose entry it is: that is not made, but anew when it is resumed. */
 	const struct event *anew;

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,15 +36,68 @@ enum {
 /* What opens to write or to make something has a result to wait for. */
 #define NOT_TO_READ (O_ACCMODE | O_CREAT | O_TRUNC)
 
+/* FUTEX_WAIT and FUTEX_WAKE alone take no sixth argument: their bit, and FUTEX_PRIVATE_FLAG. */
+#define OTHER_FUTEX (~UINT64_C(0x81))
+#define ANY_BIT     UINT64_MAX /* NULL: then the length behind it is not looked at */
+
+/* What most programs make most, and none that has to be stopped: own.c. */
 const struct notified_call notified_calls[] = {
-	{ "access", 0, 0 },         { "chdir", 0, 0 },
-	{ "faccessat", 0, 0 },      { "faccessat2", 0, 0 },
-	{ "lstat", 0, 0 },          { "newfstatat", 0, 0 },
-	{ "open", 1, NOT_TO_READ }, { "openat", 2, NOT_TO_READ },
-	{ "readlink", 0, 0 },       { "readlinkat", 0, 0 },
-	{ "stat", 0, 0 },           { "statfs", 0, 0 },
-	{ "statx", 0, 0 },
+	{ .name = "accept", .waits = WAITS_FOR_FILE },
+	{ .name = "accept4", .waits = WAITS_FOR_FILE },
+	{ .name = "access" },
+	{ .name = "chdir" },
+	{ .name = "clock_nanosleep" },
+	{ .name = "close" },
+	{ .name = "epoll_ctl" },
+	{ .name = "epoll_pwait", .index = 4, .bits = ANY_BIT },
+	{ .name = "epoll_wait" },
+	{ .name = "faccessat" },
+	{ .name = "faccessat2" },
+	{ .name = "fdatasync" },
+	{ .name = "fstat" },
+	{ .name = "fsync" },
+	{ .name = "futex", .index = 1, .bits = OTHER_FUTEX, .waits = WAITS },
+	{ .name = "getdents64" },
+	{ .name = "getrandom" },
+	{ .name = "getsockopt" },
+	{ .name = "kill" },
+	{ .name = "lseek" },
+	{ .name = "lstat" },
+	{ .name = "madvise" },
+	{ .name = "mprotect" },
+	{ .name = "munmap" },
+	{ .name = "nanosleep" },
+	{ .name = "newfstatat" },
+	{ .name = "open", .index = 1, .bits = NOT_TO_READ },
+	{ .name = "openat", .index = 2, .bits = NOT_TO_READ },
+	{ .name = "poll" },
+	{ .name = "ppoll" },
+	{ .name = "pread64", .waits = WAITS_FOR_FILE },
+	{ .name = "pwrite64", .waits = WAITS_FOR_FILE },
+	{ .name = "read", .waits = WAITS_FOR_FILE },
+	{ .name = "readlink" },
+	{ .name = "readlinkat" },
+	{ .name = "readv", .waits = WAITS_FOR_FILE },
+	{ .name = "recvfrom", .index = 4, .bits = ANY_BIT, .waits = WAITS_FOR_FILE },
+	{ .name = "recvmsg", .waits = WAITS_FOR_FILE },
+	{ .name = "rt_sigaction" },
+	{ .name = "rt_sigprocmask" },
+	{ .name = "select" },
+	{ .name = "sendfile", .waits = WAITS_FOR_FILE },
+	{ .name = "sendmsg", .waits = WAITS_FOR_FILE },
+	{ .name = "sendto", .index = 4, .bits = ANY_BIT, .waits = WAITS_FOR_FILE },
+	{ .name = "setitimer" },
+	{ .name = "setsockopt" },
+	{ .name = "shutdown" },
+	{ .name = "stat" },
+	{ .name = "statfs" },
+	{ .name = "statx" },
+	{ .name = "timerfd_settime" },
+	{ .name = "wait4", .waits = WAITS },
+	{ .name = "write", .waits = WAITS_FOR_FILE },
+	{ .name = "writev", .waits = WAITS_FOR_FILE },
 };
+_Static_assert(ARRAY_SIZE(notified_calls) <= 64, "struct tracee has a bit for each");
 const size_t notified_call_count = ARRAY_SIZE(notified_calls);
 
 struct notified {
@@ -261,7 +315,7 @@ void notified_exempt(const struct trace *trace, struct tracee *tracee,
 		int index = index_of(trace->notified, (int64_t)calls[i].nr);
 
 		if (index >= 0)
-			tracee->quiet |= UINT32_C(1) << index;
+			tracee->quiet |= UINT64_C(1) << index;
 	}
 }
 
@@ -276,7 +330,7 @@ static bool is_notified(const struct trace *trace, const struct tracee *tracee, 
 {
 	int index = tracee->notifies ? index_of(trace->notified, nr) : -1;
 
-	return index >= 0 && !(tracee->quiet & UINT32_C(1) << index);
+	return index >= 0 && !(tracee->quiet & UINT64_C(1) << index);
 }
 
 void notified_answer(struct trace *trace)
@@ -294,6 +348,8 @@ void notified_answer(struct trace *trace)
 		tracee->recalled = true;
 		notification_refuse(&notified->notification, notified->pending, -RESTARTNOINTR);
 	} else {
+		if (tracee)
+			tracee->let_go = true;
 		notification_continue(&notified->notification, notified->pending);
 	}
 }
@@ -309,7 +365,7 @@ static bool enter(struct trace *trace, struct event *ret_event)
 	}
 	tracee->notifies = true;
 	filtered_found(tracee);
-	tracee->restarts = false;
+	tracee->restarts = tracee->let_go = false;
 	if (tracee->in_call && tracee->entered)
 		return false;
 	notification_entry(&trace->notified->notification, tracee->tgid, &tracee->call);
@@ -359,7 +415,9 @@ static int take_next(struct trace *trace, struct event *ret_event)
 			notified->received++;
 			return receive(trace, listener->fd, ret_event);
 		}
-		if (listener->revents) { /* nobody has the filter any more */
+		/* Nobody has the filter any more. (POLLERR: a signal came to whittle while the
+		 * kernel waited for the listener's lock, seccomp_notify_poll().) */
+		if (listener->revents & POLLHUP) {
 			drop_listener(notified, at);
 			return 0;
 		}
@@ -401,10 +459,37 @@ void notified_passed(struct tracee *tracee)
 	tracee->passed = false;
 }
 
+static bool is_regular(pid_t tid, int fd)
+{
+	char name[48];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", tid, fd);
+	return stat(name, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/*
+ * tracee was interrupted in the notified call that regs describe: may it have been in the call, and
+ * not waiting for whittle before it? What it was let make last must have been the same.
+ */
+static bool may_be_in_it(const struct tracee *tracee, const struct user_regs_struct *regs,
+			 const struct notified_call *call)
+{
+	const struct event *last = &tracee->call;
+	uint64_t args[6];
+
+	registers_arguments(regs, args);
+	if (call->waits == WAITS_FOR_FILE && is_regular(tracee->tid, (int)args[0]))
+		return false;
+	return call->waits && tracee->let_go && last->nr == (uint64_t)registers_call(regs) &&
+	       memcmp(last->args, args, sizeof(args)) == 0;
+}
+
 void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal)
 {
 	struct user_regs_struct regs;
 	bool in_it = tracee->restarts;
+	int index;
 
 	if (!tracee->notifies)
 		return;
@@ -414,6 +499,9 @@ void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal
 	if (in_it || registers_get(tracee->tid, &regs) < 0 ||
 	    registers_result(&regs) != -RESTARTSYS ||
 	    !is_notified(trace, tracee, registers_call(&regs)))
+		return;
+	index = index_of(trace->notified, registers_call(&regs));
+	if (may_be_in_it(tracee, &regs, &notified_calls[index]))
 		return;
 	registers_set_result(tracee->tid, -RESTARTNOINTR);
 }

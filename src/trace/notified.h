@@ -1,8 +1,8 @@
 /*
- * Private to the room: a learned filter of which the looks at names, and the opens for reading,
- * reach whittle by a notification (seccomp_unotify(2)) instead of a stop: that takes a fraction of
- * the time wherever the scheduler puts the two. The thread is traced all the same, so that whatever
- * a notification cannot do is done by stops: the result of a call above all.
+ * Private to the room: a filter of which most calls that report do so by a notification
+ * (seccomp_unotify(2)) instead of a stop: that takes a fraction of the time wherever the scheduler
+ * puts the two. The thread is traced all the same, so that whatever a notification cannot do is
+ * done by stops: the result of a call above all.
  */
 #ifndef TRACE_NOTIFIED_H
 #define TRACE_NOTIFIED_H
@@ -11,16 +11,22 @@
 
 /* ---- the filter ---- */
 
-/* A call that notifies, and which of its arguments must have none of the bits for it. */
+/*
+ * A call that notifies, and which of its arguments must have none of the bits for it. Those that
+ * wait may be interrupted by a signal, to be made again or to fail as the handler has it
+ * (ERESTARTSYS); on a regular file they never are.
+ */
 struct notified_call {
 	const char *name;
 	unsigned int index;
 	uint64_t bits;
+	enum { WAITS_NEVER, WAITS, WAITS_FOR_FILE } waits; /* of its first argument */
 };
 extern const struct notified_call notified_calls[];
 extern const size_t notified_call_count;
 
-/* None of these calls has a sixth argument: with this word in its register one runs unnoticed. */
+/* None of these calls looks at a sixth argument: with this word in its register one runs unnoticed.
+ */
 enum { NOTIFIED_PASS_INDEX = 5 };
 
 /* Flags of seccomp(2) for a filter with a listener. */
@@ -70,8 +76,8 @@ void notified_passed(struct tracee *tracee);
 
 /*
  * tracee is about to take that signal. If that interrupted it while it waited for whittle the call
- * is made again, whatever the handler's SA_RESTART says: it was not in it yet. What its filter
- * never notifies it was in.
+ * is made again, whatever the handler's SA_RESTART says: it was not in it yet. Which of both cannot
+ * be told of one that waits and was let go before, the same: the handler decides.
  */
 void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal);
 

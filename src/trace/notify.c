@@ -395,7 +395,7 @@ static int wait_for_more(struct trace *trace, struct event *ret_event, struct er
 	if (notify->ended_count)
 		return 0;
 	if (!(fds[0].revents & POLLIN)) {
-		if (fds[0].revents)
+		if (fds[0].revents & POLLHUP) /* POLLERR: a signal came, seccomp_notify_poll() */
 			hang_up(trace);
 		return 0;
 	}

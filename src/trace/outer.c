@@ -86,8 +86,10 @@ static bool receive(struct outer *outer)
 
 		if (count < 0 && errno == EINTR)
 			continue;
-		if (count < 0 || !(fd.revents & POLLIN))
+		if (count < 0 || (fd.revents & POLLHUP))
 			return false;
+		if (!(fd.revents & POLLIN)) /* POLLERR: see notified.c */
+			continue;
 		memset(outer->notice, 0, outer->sizes.seccomp_notif);
 		if (ioctl(outer->listener, SECCOMP_IOCTL_NOTIF_RECV, outer->notice) == 0)
 			return true;

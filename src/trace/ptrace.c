@@ -56,7 +56,7 @@ static int enter_call(struct trace *trace, struct tracee *tracee, const struct e
 {
 	tracee->call = *call;
 	tracee->in_call = tracee->entered = true;
-	tracee->stops = tracee->recalled = tracee->restarts = false;
+	tracee->stops = tracee->recalled = tracee->restarts = tracee->let_go = false;
 	if (denied_enter(trace, tracee, ret_event))
 		return 1;
 	if (trace->started && own_entry(trace, tracee))
@@ -578,6 +578,7 @@ static int run_to_exec(struct trace *trace, const struct launch *launch,
 	trace->current = pid;
 	trace->current_request = PTRACE_SYSCALL;
 	for (;;) {
+		trace_find(trace, pid)->stops = true; /* nobody waits for what notifies */
 		resume(trace);
 		if (waitpid(pid, &status, __WALL) < 0) {
 			if (errno == EINTR)

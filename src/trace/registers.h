@@ -50,10 +50,11 @@ int registers_restore_argument(pid_t tid, uint64_t old);
 int registers_set_last_argument(pid_t tid, uint64_t value, uint64_t *ret_old);
 
 /*
- * At a stop in which a signal interrupts a call: its number, or -1. Can what becomes of it be
- * chosen there, by its result (errno 512 to 516)?
+ * At a stop in which a signal interrupts a call: its number, or -1; its arguments (aarch64: the
+ * first one is lost). Can what becomes of it be chosen there, by its result (errno 512 to 516)?
  */
 int64_t registers_call(const struct user_regs_struct *regs);
+void registers_arguments(const struct user_regs_struct *regs, uint64_t ret_args[6]);
 bool registers_can_restart(void);
 
 #endif

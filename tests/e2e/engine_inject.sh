@@ -49,6 +49,7 @@ injected 'stopped and continued' stops $((total / 20)) learned
 if [ "$(id -u)" -eq 0 ] && t_have setpriv; then
 	chmod 0755 "$T"
 	nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	injected 'drops its privileges' drops $((total / 10)) learned
 	if "${nobody[@]}" test -x "$WHITTLE" -a -x "$check"; then
 		injected 'not root' chain $((total / 10)) learned "${nobody[@]}"
 	else

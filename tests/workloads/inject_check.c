@@ -4,6 +4,7 @@
  *	inject_check chain N [PERIOD]      N processes in a chain, of one thread each
  *	inject_check threads N [PERIOD]    the same with four threads each
  *	inject_check stops N [PERIOD]      of one thread, which SIGSTOP and SIGCONT interrupt
+ *	inject_check drops N [PERIOD]      of one thread, which drops root's privileges at first
  *
  * Each process forks its successor before anything else, before a tracer can have found it quiet:
  * so each gets its filter by an injection of its own. It then makes the same cheap calls over and
@@ -47,6 +48,7 @@ int main(void)
 #include <ucontext.h>
 #include <unistd.h>
 
+#define NOBODY      65534
 #define THREADS     4
 #define ROUNDS      30 /* of about 15 calls each: the first few teach, then it is quiet */
 #define IN_FLIGHT   2  /* generations at once */
@@ -64,7 +66,7 @@ struct shared {
 };
 static struct shared *shared;
 static long period_ns = 200000; /* of a process: its threads share that */
-static bool stopped;
+static bool stopped, drops;
 
 /* A thread of a generation, and the state of what its calls count up. */
 struct self {
@@ -391,6 +393,10 @@ static void work(void)
 		stack[i] = draw(&self->random);
 	uint64_t sum = checksum(stack, STACK_WORDS);
 	timer_t timer = start_timer();
+	if (drops) {
+		same("setresuid", call(SYS_setresuid, NOBODY, NOBODY, NOBODY, 0), 0);
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* /proc/self stays its own */
+	}
 	for (int i = 0; i < ROUNDS; i++) {
 		round_of_counters();
 		if (i % 3 == 0)
@@ -476,6 +482,7 @@ static void generation_main(int generation, int threads)
 	pthread_barrier_wait(&the.ready);
 	uint64_t sum = checksum(data, DATA_WORDS), open_before = descriptors();
 	int new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	bool root = geteuid() == 0;
 	read_file("/proc/self/maps", the.before, sizeof the.before);
 	pthread_barrier_wait(&the.ready);
 	if (stopped)
@@ -487,7 +494,7 @@ static void generation_main(int generation, int threads)
 	same_maps(the.before, the.after);
 	same("descriptors", (int64_t)descriptors(), (int64_t)open_before);
 	same("data", (int64_t)checksum(data, DATA_WORDS), (int64_t)sum);
-	if (geteuid() == 0)
+	if (root)
 		same("no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), new_privs);
 	if (is_filtered())
 		atomic_fetch_add(&shared->filtered, 1);
@@ -530,10 +537,11 @@ int main(int argc, char **argv)
 	int total = argc > 2 ? atoi(argv[2]) : 0, bad = 0, status;
 
 	stopped = argc > 1 && strcmp(argv[1], "stops") == 0;
+	drops = argc > 1 && strcmp(argv[1], "drops") == 0;
 	if (argc > 3)
 		period_ns = atol(argv[3]) * 1000;
 	if (total < 1 || period_ns < 1000)
-		errx(2, "usage: inject_check chain|threads|stops N [PERIOD]");
+		errx(2, "usage: inject_check chain|threads|stops|drops N [PERIOD]");
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
