@@ -344,6 +344,43 @@ within many bash -c 'ulimit -n 40; exec "$@"' bash "$WHITTLE" record -q -o "$T/m
 t_is 'learned: many of them: its status' "$?" 0
 t_ok 'learned: many of them: descriptors of those that ended are used again' jq -e \
 	'.runs[0] | .complete and .losses == {}' "$T/many/evidence.json"
+# What drops its privileges can take no filter any more: it gets one at that call.
+cat >"$T/fixture/worker.py" <<'PYTHON'
+import os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind("socket")
+server.listen()
+if os.fork() == 0:
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+    a, b = socket.socketpair()
+    for i in range(3000):
+        a.send(b"x")
+        b.recv(1)
+    os._exit(0)
+sys.exit(os.wait()[1] >> 8)
+PYTHON
+told() { jq -r ".runs[0].$1" "$T/dropped/evidence.json"; }
+engines=()
+for engine in learned known; do
+	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
+done
+if "${nobody[@]}" test -x "$own"; then
+	expect=0
+	compare 'drops its privileges' "${nobody[@]}" sh -c 'for i in 1 2 3 4; do id -u; ls / >/dev/null; done'
+	compare 'a worker that drops its privileges' /usr/bin/python3 worker.py
+	for kind in query probe errno trap trace strict listener stacked; do
+		compare "own $kind, behind dropped privileges" "${nobody[@]}" "$own" "$kind" 20
+	done
+	record dropped learned "${nobody[@]}" dd if=/dev/zero of=/dev/null bs=1 count=3000 status=none
+	t_is 'dropped privileges: a filter before' "$(told filter)" learned
+	t_ok 'dropped privileges: nothing runs unreported' jq -e \
+		'all(.programs[]; .attribution == "complete")' "$T/dropped/evidence.json"
+else
+	t_skip 'dropped privileges' 'the build cannot be reached by others than root'
+fi
+engines=("${all[@]}")
 if "${nobody[@]}" test -x "$WHITTLE" -a -x "$own"; then
 	mkdir -m 0777 "$T/theirs"
 	(cd "$T/theirs" && exec "${nobody[@]}" "$WHITTLE" record -o "$T/theirs/out" --expect 6 -- "$own" query 200) \
@@ -425,6 +462,11 @@ else
 	record exact1 exact "$own" probe 200
 	t_ok 'known: so they are behind a question of libseccomp, which asks for a listener without a program' \
 		test "$(notifications known "$own" probe 200)" -ge 400 # opens: 200 before it, 200 behind
+	expect=0
+	bytes=(dd if=/dev/zero of=/dev/null bs=1 count=3000 status=none)
+	t_ok 'dropped privileges: all calls are' test "$(notifications learned "${nobody[@]}" "${bytes[@]}")" -ge 6000
+	t_ok 'a worker that drops its privileges: those are that its server did not make' \
+		test "$(notifications learned /usr/bin/python3 worker.py)" -ge 6000
 	expect=7
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0

@@ -9,16 +9,16 @@
 . "$(dirname "$0")/../lib-engine.sh"
 . "$(dirname "$0")/common.bash"
 
-# run ENGINE SEED KNOWN: its evidence is in $T/ENGINE.
+# run ENGINE SEED KNOWN [WORD…]: its evidence is in $T/ENGINE; the program is run by those words.
 run()
 {
 	local -a options
 
 	mapfile -t options < <(engine_options "$1" "$3")
 	rm -rf "$T/dir"
-	mkdir "$T/dir"
+	mkdir -m 0777 "$T/dir"
 	timeout -s KILL 60 "$WHITTLE" record -q -o "$T/$1" --replace "${options[@]}" -- \
-		"$WORKLOADS/random_program" "$T/dir" "$2" >"$T/$1.out" 2>&1 || {
+		"${@:4}" "$WORKLOADS/random_program" "$T/dir" "$2" >"$T/$1.out" 2>&1 || {
 		echo "$1: ended with status $?"
 		sed "s/^/$1: /" "$T/$1.out"
 		return 1
@@ -48,6 +48,16 @@ kernel()
 	[ ! -s "$T/numbers.diff" ]
 }
 
+# dropped SEED: likewise of one that drops root's privileges at first, by a program before it.
+dropped()
+{
+	local -a drop
+
+	read -r -a drop <<<"$DROP"
+	run exact "$1" '' "${drop[@]}" && run learned "$1" '' "${drop[@]}" &&
+		engine_compare dropped "$T/learned/evidence.json" '' "$T/exact/evidence.json"
+}
+
 # judge SEED: prints the differences; the last line is "same FILTER" or "differs".
 judge()
 {
@@ -72,6 +82,7 @@ judge()
 	if [ "$bad" -eq 0 ]; then
 		engine_facts "$T/exact/evidence.json" '' >"$RESULTS/$seed.facts"
 		echo "same $(jq -r '.runs[0].filter // "none"' "$T/learned/evidence.json" 2>/dev/null)"
+		[ -z "$DROP" ] || dropped "$seed" >"$T/dropped" || { cat "$T/dropped"; echo differs; }
 	else
 		echo differs
 	fi
@@ -79,7 +90,7 @@ judge()
 
 # A worker: the script calls itself, with what it shares in the environment.
 if [ "${1-}" = --one ]; then
-	T=$(mktemp -d "$T/one.XXXXXX") || exit 1
+	T=$(mktemp -d "$T/one.XXXXXX") && chmod 0711 "$T" || exit 1
 	judge "$2" >"$RESULTS/$2" 2>&1
 	rm -rf "$T"
 	exit 0
@@ -88,7 +99,7 @@ fi
 t_init
 [ -x "$WORKLOADS/random_program" ] || { echo "# the workloads are not built" >&2; exit 1; }
 oracle_build
-export TRACEFS=$T/tracefs RESULTS=$T/results RANDOM_PROGRAM_32=
+export TRACEFS=$T/tracefs RESULTS=$T/results RANDOM_PROGRAM_32= DROP=
 mkdir "$RESULTS"
 if tracefs_mount "$TRACEFS"; then
 	trap 'umount "$TRACEFS"; t_cleanup' EXIT
@@ -106,6 +117,16 @@ fi
 engine_have exact || t_skip_all "no engine to compare: $(head -n 1 "$T/engine-why")"
 engine_list learned known notify notify-known
 export ENGINES="${engines[*]}"
+chmod 0711 "$T"
+DROP="setpriv --reuid 65534 --regid 65534 --clear-groups"
+# shellcheck disable=SC2086 # words
+if [ "$(id -u)" -ne 0 ] || ! t_have setpriv; then
+	t_skip "programs that drop their privileges" "is not root, or has no setpriv"
+	DROP=
+elif ! $DROP test -x "$WORKLOADS/random_program"; then
+	t_skip "programs that drop their privileges" "the build cannot be reached by others than root"
+	DROP=
+fi
 count=${COUNT:-40}
 [ -z "${FULL-}" ] || count=300
 begin=$SECONDS
@@ -123,7 +144,7 @@ while read -r seed; do
 		t_fail "seed $seed: the same facts" "$RESULTS/$seed"
 	fi
 done <"$T/seeds"
-t_is "the same facts under: exact${TRACEFS:+, the tracepoints}${engines:+,} ${engines[*]}" \
+t_is "the same facts under: exact${TRACEFS:+, the tracepoints}${engines:+,} ${engines[*]}${DROP:+, dropped}" \
 	"$same" "$(wc -l <"$T/seeds")"
 # of what there is nothing, nothing was compared
 cat "$RESULTS"/*.facts 2>/dev/null | cut -f 1 | sort | uniq -c | awk '{ print $2, $1 }' >"$T/kinds-of-facts"

@@ -21,6 +21,7 @@
  *	engine_storm listened N     calls, then executes itself from a thread as thread-exec does
  *	engine_storm closes N       N times closes all descriptors, known or not
  *	engine_storm full N         N looks at names with no number for a descriptor left
+ *	engine_storm waits N        N times reads a byte, then waits by the same call for a signal
  *	engine_storm endless        calls until it is killed
  */
 #include <err.h>
@@ -128,6 +129,27 @@ static void kind_timer(int count)
 static void kind_interrupts(int count)
 {
 	under_timer(count, 0);
+}
+
+/* The call that takes a byte is the one that is interrupted next: EINTR, and nothing but that. */
+static void kind_waits(int count)
+{
+	const struct itimerval often = { { 0, 3000 }, { 0, 3000 } }, never = { 0 };
+	struct sigaction action = { .sa_handler = tick };
+	int ends[2], good = 0;
+	char byte;
+
+	sigaction(SIGALRM, &action, NULL);
+	if (pipe(ends) < 0)
+		err(2, "pipe");
+	for (int i = 0; i < count; i++) {
+		bool took = write(ends[1], "x", 1) == 1 && read(ends[0], &byte, 1) == 1;
+
+		setitimer(ITIMER_REAL, &often, NULL);
+		good += took && read(ends[0], &byte, 1) < 0 && errno == EINTR;
+		setitimer(ITIMER_REAL, &never, NULL);
+	}
+	printf("%d waited\n", good);
 }
 
 static void *thread_calls(void *arg)
@@ -562,7 +584,7 @@ static const struct {
 	{ "crowd", kind_crowd },     { "listened", kind_listened },
 	{ "closes", kind_closes },   { "full", kind_full },
 	{ "first", kind_first },     { "shared", kind_shared },
-	{ "brief", kind_brief },
+	{ "brief", kind_brief },     { "waits", kind_waits },
 };
 
 int main(int argc, char **argv)
