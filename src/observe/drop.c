@@ -107,8 +107,7 @@ bool observer_drops(struct observer *observer, const struct event *event)
 		thread && !thread->process->settled ? thread_creds(thread) : NULL;
 	/* Ids are as whittle's user namespace has them. */
 	return creds && !creds->foreign_userns && HAS(creds->effective, CAP_SYS_ADMIN) &&
-	       drops(creds, call->row->name, event) &&
-	       proc_number(event->tid, "NoNewPrivs") != 1;
+	       drops(creds, call->row->name, event) && proc_number(event->tid, "NoNewPrivs") != 1;
 }
 
 bool observer_is_worker(const struct observer *observer, pid_t tgid)

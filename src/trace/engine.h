@@ -12,13 +12,13 @@ struct tracee {
 	struct event call; /* that entry */
 	uint64_t stack;    /* where that of its image began; 0: it made other tasks since */
 	/* See filtered.c. */
-	bool filtered; /* it carries whittle's filter for sure: only what that reports stops it */
-	bool hides;    /* which lets calls run unreported */
-	bool joining;  /* it does from the end of the call that it is in */
-	bool watched;  /* EVENT_ASKED tells of it and of its children */
-	bool vforked;  /* it runs in its creator's memory until it executes an image */
+	bool filtered;   /* it carries whittle's filter for sure: only what that reports stops it */
+	bool hides;      /* which lets calls run unreported */
+	bool joining;    /* it does from the end of the call that it is in */
+	bool watched;    /* EVENT_ASKED tells of it and of its children */
+	bool vforked;    /* it runs in its creator's memory until it executes an image */
 	bool unlistened; /* it could not have a listener */
-	bool stops;    /* its next call stops all the same: attach.c */
+	bool stops;      /* its next call stops all the same: attach.c */
 	/* See notified.c. */
 	bool notifies;  /* some calls reach whittle by a listener, or would if that were open */
 	uint64_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */

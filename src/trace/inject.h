@@ -18,21 +18,21 @@ enum inject_outcome {
 struct inject_plan {
 	struct sock_fprog program;
 	bool no_new_privs; /* is to be set before */
-	/* 0, or it gets a listener, which notified_take() takes: in one thread only. With this word as
-	 * its sixth argument a call does not notify. */
+	/* 0, or it gets a listener, which notified_take() takes: in one thread only. With this word
+	 * as its sixth argument a call does not notify. */
 	uint64_t pass;
-	bool hides;        /* the program allows something */
+	bool hides; /* the program allows something */
 	/* NULL, or the call at whose entry it is: that is not made, but anew when it is resumed. */
 	const struct event *anew;
-	uint64_t stack;    /* struct tracee's */
+	uint64_t stack; /* struct tracee's */
 };
 
 /*
  * Installs plan->program in all threads of tid's process (SECCOMP_FILTER_FLAG_TSYNC). tid is at a
  * syscall-exit stop (or at an entry: plan->anew), and is there again afterwards, all its registers,
- * its signal mask and its memory as before; but with INJECT_ABORTED *ret_status says what came instead, as of waitpid(2),
- * which is still to be handled, or is 0 if tid is gone. What is said of other tracees meanwhile
- * goes to trace_report().
+ * its signal mask and its memory as before; but with INJECT_ABORTED *ret_status says what came
+ * instead, as of waitpid(2), which is still to be handled, or is 0 if tid is gone. What is said of
+ * other tracees meanwhile goes to trace_report().
  */
 enum inject_outcome inject_filter(struct trace *trace, pid_t tid, const struct inject_plan *plan,
 				  int *ret_status);

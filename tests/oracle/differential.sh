@@ -99,7 +99,7 @@ fi
 t_init
 [ -x "$WORKLOADS/random_program" ] || { echo "# the workloads are not built" >&2; exit 1; }
 oracle_build
-export TRACEFS=$T/tracefs RESULTS=$T/results RANDOM_PROGRAM_32= DROP=
+export TRACEFS=$T/tracefs RESULTS=$T/results RANDOM_PROGRAM_32='' DROP=''
 mkdir "$RESULTS"
 if tracefs_mount "$TRACEFS"; then
 	trap 'umount "$TRACEFS"; t_cleanup' EXIT
