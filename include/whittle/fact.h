@@ -195,8 +195,8 @@ void observer_watch(struct observer *observer, pid_t tgid, bool watched);
  * that there can be no filter behind it?
  */
 bool observer_drops(struct observer *observer, const struct event *event);
-/* Did a server fork the process, so that it goes on as the same program does? */
-bool observer_is_worker(const struct observer *observer, pid_t tgid);
+/* Is the process a server, or one that a server forked, so that it goes on as that program does? */
+bool observer_serves(const struct observer *observer, pid_t tgid);
 /* A filter is installed in process tgid, or never will be: no more OBSERVE_QUIET for it. */
 void observer_settle(struct observer *observer, pid_t tgid);
 /* Is this a fact of observer_know()'s that a filter of observer_free_calls(0) may have hidden? */

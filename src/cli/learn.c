@@ -29,12 +29,12 @@ static void install_known(const struct learner *learner, pid_t tgid)
 }
 
 /*
- * What drops its privileges often executes another program, whose calls are not known. A filter
- * that lets none run has each of them report once, not twice.
+ * What drops its privileges often executes another program, whose calls are not known: unless it is
+ * a server, its filter lets none run, so that each reports once, not twice.
  */
 static void install_last(const struct learner *learner, pid_t tgid)
 {
-	if (observer_is_worker(learner->observer, tgid))
+	if (observer_serves(learner->observer, tgid))
 		install_known(learner, tgid);
 	else
 		install(learner, tgid, NULL, 0);

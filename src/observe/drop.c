@@ -110,10 +110,10 @@ bool observer_drops(struct observer *observer, const struct event *event)
 	       drops(creds, call->row->name, event) && proc_number(event->tid, "NoNewPrivs") != 1;
 }
 
-bool observer_is_worker(const struct observer *observer, pid_t tgid)
+bool observer_serves(const struct observer *observer, pid_t tgid)
 {
 	const struct process *process;
 
 	HASH_FIND_INT(observer->processes, &tgid, process);
-	return process && process->origin == FORKED && (process->serves || observer->listening);
+	return process && (process->serves || (process->origin == FORKED && observer->listening));
 }
