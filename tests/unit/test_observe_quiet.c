@@ -1,6 +1,9 @@
 /* When a process is quiet, and what was met before, on fabricated events. */
 #include "fabricated.h"
 
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
 static const char etc[] = "/etc/passwd";
 
 /* A loop over one call is no work, until it has gone on for long. */
@@ -229,6 +232,46 @@ static void children_of_the_settled(void **state)
 	end(observer);
 }
 
+/* Calls that leave the caller, who is root, without CAP_SYS_ADMIN; and some that do not. */
+static void drops_of_privileges(void **state)
+{
+	static const struct __user_cap_data_struct all = { .permitted = UINT32_MAX },
+						   none_of = { 0 };
+	static const struct {
+		const char *name;
+		uint64_t args[6];
+		bool drops;
+	} calls[] = {
+		{ "setuid", { 65534 }, true },
+		{ "setuid", { 0 }, false },
+		{ "setreuid", { 65534, 65534 }, true },
+		{ "setreuid", { UINT32_MAX, 65534 }, false },
+		{ "setreuid", { 65534, UINT64_MAX }, false },
+		{ "setresuid", { 65534, 65533, 65532 }, true },
+		{ "setresuid", { UINT64_MAX, 65534, UINT64_MAX }, false },
+		{ "setresuid", { 65534, 65534, 0 }, false },
+		{ "setgid", { 65534 }, false },
+		{ "capset", { 0, ADDRESS & none_of }, true },
+		{ "capset", { 0, ADDRESS & all }, false },
+		{ "capset", { 0, 8 }, false },
+		{ "getuid", { 0 }, false },
+	};
+	struct observer *observer = begin(DEFAULT, false);
+	bool able = observer->privileged && has_capability(CAP_SYS_ADMIN) && geteuid() == 0 &&
+		    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct event event = make_call(calls[i].name, calls[i].args);
+
+		if (observer_drops(observer, &event) != (able && calls[i].drops))
+			fail_msg("%s, row %zu", calls[i].name, i);
+		event.result_mode = RESULT_OPTIONAL; /* it has a filter */
+		assert_false(observer_drops(observer, &event));
+	}
+	end(observer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +282,7 @@ int main(void)
 		cmocka_unit_test(new_files_are_waited_for),
 		cmocka_unit_test(looks_are_worth_a_watch),
 		cmocka_unit_test(children_of_the_settled),
+		cmocka_unit_test(drops_of_privileges),
 	};
 
 	if (!realpath("/proc/self/exe", self))

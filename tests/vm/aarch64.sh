@@ -84,6 +84,7 @@ record smoke --expect 7 -- "$programs/smoke"
 record chain -- "$programs/inject_check" chain 60 10000
 record threads -- "$programs/inject_check" threads 20 20000
 record stops -- "$programs/inject_check" stops 60 10000
+record drops -- "$programs/inject_check" drops 20 10000
 record exact --exact -- "$programs/inject_check" chain 5 20000
 record known --known /tmp/chain/evidence.json -- "$programs/inject_check" chain 10 10000
 busybox sleep 1 # start-stop-daemon starts nothing while there is a child of the last one
@@ -141,10 +142,11 @@ unchanged()
 unchanged chain 'one thread' 60 59
 unchanged threads 'four threads' 20 19
 unchanged stops 'stopped and continued' 60 59
+unchanged drops 'drops its privileges' 20 19
 unchanged user 'not root' 20 19
 unchanged known 'known' 10 10
 unchanged exact 'exact' 5 0
-for name in chain threads stops user; do
+for name in chain threads stops drops user; do
 	t_like "$name: the evidence says so" "$(of_run $name filter)" learned
 done
 t_is 'not root: no_new_privs is in the evidence' "$(of_run user 'limitations["no-new-privs"]')" 1
