@@ -1,7 +1,8 @@
 /*
  * Calls by which a process drops CAP_SYS_ADMIN, as servers that are started by root do. No filter
  * can be installed afterwards (seccomp(2), EACCES; whittle sets no no_new_privs where set-id
- * programs gain their privilege): the last moment for one is before.
+ * programs gain their privilege): the last moment for one is before. Who may take it back, by
+ * seteuid(2), does not drop it.
  */
 #include <observe/capable.h>
 #include <observe/observe.h>
@@ -79,10 +80,18 @@ static bool sets_without(pid_t tid, const uint64_t *args)
 	       !HAS(low.permitted, CAP_SYS_ADMIN);
 }
 
+/* What was taken out of the bounding set goes at the next execve(2) (capabilities(7)). */
+static bool executes_without(const struct creds *creds, const char *name)
+{
+	return strncmp(name, "execve", 6) == 0 && !HAS(creds->bounding, CAP_SYS_ADMIN);
+}
+
 static bool drops(const struct creds *creds, const char *name, const struct event *event)
 {
 	struct ids ids = { creds->ruid, creds->euid, creds->suid };
 
+	if (executes_without(creds, name))
+		return true;
 	if (strcmp(name, "capset") == 0)
 		return sets_without(event->tid, event->args);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {

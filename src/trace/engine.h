@@ -22,7 +22,7 @@ struct tracee {
 	/* See notified.c. */
 	bool notifies;  /* some calls reach whittle by a listener, or would if that were open */
 	uint64_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
-	bool let_go;    /* its last call that reported was notified, and is made or was */
+	bool let_go;    /* its last call that reported was notified, and was told to continue */
 	bool entered;   /* a stop told of the entry of the call that it is in, not a notification */
 	bool recalled;  /* of the latter the result is wanted: it is to make the call anew */
 	bool restarts;  /* its last call was interrupted, to be made anew, as a stop has told */

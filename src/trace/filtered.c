@@ -49,9 +49,12 @@ static bool process_has_own(const struct trace *trace, pid_t tgid)
 void filtered_inherit(const struct trace *trace, struct tracee *child, const struct tracee *creator,
 		      bool thread, bool exact)
 {
-	child->notifies |= creator ? creator->notifies : trace->notified != NULL;
-	if (!creator)
+	if (!creator) {
+		child->notifies = trace->notified != NULL;
+		child->hides = true;
 		return;
+	}
+	child->notifies = creator->notifies;
 	child->quiet = creator->quiet;
 	child->hides = creator->hides;
 	if (exact) {
@@ -70,10 +73,7 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 
 void filtered_found(struct tracee *tracee)
 {
-	if (tracee->filtered || tracee->joining)
-		return;
-	tracee->filtered = true;
-	tracee->hides = true; /* for all that is known of it */
+	tracee->filtered |= !tracee->joining;
 }
 
 void filtered_call_ended(struct tracee *tracee)
@@ -142,7 +142,7 @@ static enum inject_outcome inject(struct trace *trace, struct tracee *tracee,
 	if (plan->anew && outcome != INJECT_NOT_HERE)
 		tracee->in_call = false;
 	/* With that capability set-id programs keep their privilege. */
-	if (outcome == INJECT_DENIED && !has_capability(CAP_SYS_PTRACE)) {
+	if (outcome == INJECT_DENIED && !plan->anew && !has_capability(CAP_SYS_PTRACE)) {
 		plan->no_new_privs = true;
 		outcome = inject_filter(trace, tracee->tid, plan, &status);
 	}
@@ -186,7 +186,7 @@ static enum inject_outcome install_either(struct trace *trace, struct tracee *tr
 	if (!brief && !tracee->unlistened && notified_can(trace, tracee, &pass)) {
 		outcome = install(trace, tracee, calls, count, pass);
 		tracee->unlistened = outcome == INJECT_FAILED;
-		if (tracee->unlistened && at_entry)
+		if (at_entry && !tracee->in_call && tracee->unlistened)
 			return INJECT_ABORTED; /* at the next entry, of the same call */
 	}
 	if (outcome == INJECT_FAILED)
@@ -212,7 +212,7 @@ enum filter_outcome trace_filter(struct trace *trace, const struct free_call *ca
 
 	if (!tracee || tracee->vforked || tracee->call.abi != trace->native)
 		return FILTER_LATER;
-	if (tracee->filtered)
+	if (tracee->filtered || tracee->joining)
 		return FILTER_INSTALLED;
 	enum filter_outcome verdict = judge(trace, tracee, ret_why);
 	if (verdict != FILTER_LATER)

@@ -15,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +22,7 @@
 #include <trace/filtered.h>
 #include <trace/notification.h>
 #include <trace/proc.h>
+#include <trace/waits.h>
 #include <whittle/file.h>
 #include <whittle/proc.h>
 
@@ -36,14 +36,14 @@ enum {
 /* What opens to write or to make something has a result to wait for. */
 #define NOT_TO_READ (O_ACCMODE | O_CREAT | O_TRUNC)
 
-/* FUTEX_WAIT and FUTEX_WAKE alone take no sixth argument: their bit, and FUTEX_PRIVATE_FLAG. */
+/* All but FUTEX_WAIT and FUTEX_WAKE (0 and 1), of FUTEX_PRIVATE_FLAG or not, have a sixth argument. */
 #define OTHER_FUTEX (~UINT64_C(0x81))
 #define ANY_BIT     UINT64_MAX /* NULL: then the length behind it is not looked at */
 
 /* What most programs make most, and none that has to be stopped: own.c. */
 const struct notified_call notified_calls[] = {
-	{ .name = "accept", .waits = WAITS_FOR_FILE },
-	{ .name = "accept4", .waits = WAITS_FOR_FILE },
+	{ .name = "accept", .waits = waits_for_file },
+	{ .name = "accept4", .waits = waits_for_file },
 	{ .name = "access" },
 	{ .name = "brk" },
 	{ .name = "chdir" },
@@ -58,7 +58,7 @@ const struct notified_call notified_calls[] = {
 	{ .name = "fdatasync" },
 	{ .name = "fstat" },
 	{ .name = "fsync" },
-	{ .name = "futex", .index = 1, .bits = OTHER_FUTEX, .waits = WAITS },
+	{ .name = "futex", .index = 1, .bits = OTHER_FUTEX, .waits = waits_for_wake },
 	{ .name = "getdents64" },
 	{ .name = "getpid" },
 	{ .name = "getppid" },
@@ -78,23 +78,23 @@ const struct notified_call notified_calls[] = {
 	{ .name = "pipe2" },
 	{ .name = "poll" },
 	{ .name = "ppoll" },
-	{ .name = "pread64", .waits = WAITS_FOR_FILE },
-	{ .name = "preadv", .waits = WAITS_FOR_FILE },
-	{ .name = "pwrite64", .waits = WAITS_FOR_FILE },
-	{ .name = "pwritev", .waits = WAITS_FOR_FILE },
-	{ .name = "read", .waits = WAITS_FOR_FILE },
+	{ .name = "pread64", .waits = waits_for_file },
+	{ .name = "preadv", .waits = waits_for_file },
+	{ .name = "pwrite64", .waits = waits_for_file },
+	{ .name = "pwritev", .waits = waits_for_file },
+	{ .name = "read", .waits = waits_for_file },
 	{ .name = "readlink" },
 	{ .name = "readlinkat" },
-	{ .name = "readv", .waits = WAITS_FOR_FILE },
-	{ .name = "recvfrom", .index = 4, .bits = ANY_BIT, .waits = WAITS_FOR_FILE },
-	{ .name = "recvmsg", .waits = WAITS_FOR_FILE },
+	{ .name = "readv", .waits = waits_for_file },
+	{ .name = "recvfrom", .index = 4, .bits = ANY_BIT, .waits = waits_for_bytes },
+	{ .name = "recvmsg", .waits = waits_for_message },
 	{ .name = "rt_sigaction" },
 	{ .name = "rt_sigprocmask" },
 	{ .name = "sched_yield" },
 	{ .name = "select" },
-	{ .name = "sendfile", .waits = WAITS_FOR_FILE },
-	{ .name = "sendmsg", .waits = WAITS_FOR_FILE },
-	{ .name = "sendto", .index = 4, .bits = ANY_BIT, .waits = WAITS_FOR_FILE },
+	{ .name = "sendfile", .waits = waits_for_file },
+	{ .name = "sendmsg", .waits = waits_for_message },
+	{ .name = "sendto", .index = 4, .bits = ANY_BIT, .waits = waits_for_bytes },
 	{ .name = "setitimer" },
 	{ .name = "setsockopt" },
 	{ .name = "shutdown" },
@@ -103,9 +103,9 @@ const struct notified_call notified_calls[] = {
 	{ .name = "statx" },
 	{ .name = "tgkill" },
 	{ .name = "timerfd_settime" },
-	{ .name = "wait4", .waits = WAITS },
-	{ .name = "write", .waits = WAITS_FOR_FILE },
-	{ .name = "writev", .waits = WAITS_FOR_FILE },
+	{ .name = "wait4", .waits = waits_for_child },
+	{ .name = "write", .waits = waits_for_file },
+	{ .name = "writev", .waits = waits_for_file },
 };
 _Static_assert(ARRAY_SIZE(notified_calls) <= 64, "struct tracee has a bit for each");
 const size_t notified_call_count = ARRAY_SIZE(notified_calls);
@@ -336,11 +336,21 @@ bool notified_waits(const struct trace *trace)
 	return trace->notified && trace->notified->count;
 }
 
-static bool is_notified(const struct trace *trace, const struct tracee *tracee, int64_t nr)
+/* The row of the call if the filter of tracee, which is stopped, has it notify; else NULL. */
+static const struct notified_call *notified_row(const struct trace *trace,
+						const struct tracee *tracee, int64_t nr,
+						const uint64_t args[6])
 {
+	struct __ptrace_syscall_info info;
 	int index = tracee->notifies ? index_of(trace->notified, nr) : -1;
 
-	return index >= 0 && !(tracee->quiet & UINT64_C(1) << index);
+	if (index < 0 || tracee->quiet & UINT64_C(1) << index)
+		return NULL;
+	const struct notified_call *row = &notified_calls[index];
+	if (args[row->index] & row->bits ||
+	    ptrace(PTRACE_GET_SYSCALL_INFO, tracee->tid, sizeof(info), &info) <= 0)
+		return NULL;
+	return abi_of_call(info.arch, (uint64_t)nr) == trace->native ? row : NULL;
 }
 
 void notified_answer(struct trace *trace)
@@ -454,7 +464,7 @@ void notified_pass(struct trace *trace, struct tracee *tracee)
 {
 	const struct event *call = &tracee->call;
 
-	if (call->abi != trace->native || !is_notified(trace, tracee, (int64_t)call->nr))
+	if (!notified_row(trace, tracee, (int64_t)call->nr, call->args))
 		return;
 	tracee->passed = registers_set_last_argument(tracee->tid, trace->notified->pass,
 						     &tracee->last_argument) == 0;
@@ -469,37 +479,24 @@ void notified_passed(struct tracee *tracee)
 	tracee->passed = false;
 }
 
-static bool is_regular(pid_t tid, int fd)
-{
-	char name[48];
-	struct stat st;
-
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", tid, fd);
-	return stat(name, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /*
- * tracee was interrupted in the notified call that regs describe: may it have been in the call, and
- * not waiting for whittle before it? What it was let make last must have been the same.
+ * tracee was interrupted in a call that notifies: may it have been in the call, and not waiting for
+ * whittle before it? What it was let make last must have been the same.
  */
-static bool may_be_in_it(const struct tracee *tracee, const struct user_regs_struct *regs,
-			 const struct notified_call *call)
+static bool may_be_in_it(const struct tracee *tracee, const struct notified_call *row, int64_t nr,
+			 const uint64_t args[6])
 {
 	const struct event *last = &tracee->call;
-	uint64_t args[6];
 
-	registers_arguments(regs, args);
-	if (call->waits == WAITS_FOR_FILE && is_regular(tracee->tid, (int)args[0]))
-		return false;
-	return call->waits && tracee->let_go && last->nr == (uint64_t)registers_call(regs) &&
-	       memcmp(last->args, args, sizeof(args)) == 0;
+	return row->waits && tracee->let_go && last->nr == (uint64_t)nr &&
+	       memcmp(last->args, args, sizeof(last->args)) == 0 && row->waits(tracee->tid, args);
 }
 
 void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal)
 {
 	struct user_regs_struct regs;
 	bool in_it = tracee->restarts;
-	int index;
+	uint64_t args[6];
 
 	if (!tracee->notifies)
 		return;
@@ -507,11 +504,12 @@ void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal
 	if (in_it && proc_catches(tracee->tid, signal))
 		tracee->restarts = false;
 	if (in_it || registers_get(tracee->tid, &regs) < 0 ||
-	    registers_result(&regs) != -RESTARTSYS ||
-	    !is_notified(trace, tracee, registers_call(&regs)))
+	    registers_result(&regs) != -RESTARTSYS)
 		return;
-	index = index_of(trace->notified, registers_call(&regs));
-	if (may_be_in_it(tracee, &regs, &notified_calls[index]))
+	int64_t nr = registers_call(&regs);
+	registers_arguments(&regs, args);
+	const struct notified_call *row = notified_row(trace, tracee, nr, args);
+	if (!row || may_be_in_it(tracee, row, nr, args))
 		return;
 	registers_set_result(tracee->tid, -RESTARTNOINTR);
 }

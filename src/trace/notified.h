@@ -12,21 +12,19 @@
 /* ---- the filter ---- */
 
 /*
- * A call that notifies, and which of its arguments must have none of the bits for it. Those that
- * wait may be interrupted by a signal, to be made again or to fail as the handler has it
- * (ERESTARTSYS); on a regular file they never are.
+ * A call that notifies, if none of the bits is set in the argument of that index. What waits may be
+ * interrupted by a signal (waits.h); NULL: it never waits.
  */
 struct notified_call {
 	const char *name;
 	unsigned int index;
 	uint64_t bits;
-	enum { WAITS_NEVER, WAITS, WAITS_FOR_FILE } waits; /* of its first argument */
+	bool (*waits)(pid_t tid, const uint64_t args[6]);
 };
 extern const struct notified_call notified_calls[];
 extern const size_t notified_call_count;
 
-/* None of these calls looks at a sixth argument: with this word in its register one runs unnoticed.
- */
+/* Then none looks at a sixth argument: with this word in its register one runs unnoticed. */
 enum { NOTIFIED_PASS_INDEX = 5 };
 
 /* Flags of seccomp(2) for a filter with a listener. */
@@ -76,8 +74,9 @@ void notified_passed(struct tracee *tracee);
 
 /*
  * tracee is about to take that signal. If that interrupted it while it waited for whittle the call
- * is made again, whatever the handler's SA_RESTART says: it was not in it yet. Which of both cannot
- * be told of one that waits and was let go before, the same: the handler decides.
+ * is made again, whatever the handler's SA_RESTART says: it was not in it yet. What does not notify
+ * was in it. Which of both cannot be told of a call that waits and was let go before, the same: the
+ * handler decides.
  */
 void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal);
 

@@ -610,7 +610,9 @@ static int follow(struct trace *trace, struct launch *launch, const struct launc
 	trace->main_pid = launch->pid;
 	trace->main_running = true;
 	trace->current = launch->pid;
-	trace_add(trace, launch->pid, launch->pid)->no_new_privs = trace->no_new_privs;
+	struct tracee *tracee = trace_add(trace, launch->pid, launch->pid);
+	tracee->no_new_privs = trace->no_new_privs;
+	tracee->hides = trace->options->known_count;
 	if (trace->options->measure)
 		trace_ask(trace);
 	if (trace->options->watch && !trace_watch(trace))

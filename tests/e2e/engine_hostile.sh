@@ -110,15 +110,21 @@ storms 'descriptors are shared' yes "$storm" shared 25
 storms 'the first of a pid namespace makes a fault' any "$storm" first 3
 storms 'job control' any "$WORKLOADS/stops"
 storms 'waits for signals' any "$storm" waits 100
+with=(learned)
+for kind_of in waits never own child; do
+	storms "interrupts $kind_of" any "$WORKLOADS/interrupts" "$kind_of"
+done
 
 # What drops its privileges has a filter from then on under which all calls report.
 if [ "$(id -u)" -eq 0 ] && t_have setpriv; then
 	chmod 0711 "$T"
 	drop=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-	with=(learned)
 	if "${drop[@]}" test -x "$storm"; then
 		storms 'dropped: 5 kHz timer' yes "${drop[@]}" "$storm" timer 5000
 		storms 'dropped: 5 kHz timer, no call is restarted' yes "${drop[@]}" "$storm" interrupts 5000
+		for kind_of in waits never own child; do
+			storms "dropped: interrupts $kind_of" yes "${drop[@]}" "$WORKLOADS/interrupts" "$kind_of"
+		done
 		storms 'dropped: waits for signals' yes "${drop[@]}" "$storm" waits 100
 		storms 'dropped: 300 threads' yes "${drop[@]}" "$storm" threads 300
 		storms 'dropped: executes itself 50 times' yes "${drop[@]}" "$storm" execs 50
@@ -132,10 +138,10 @@ if [ "$(id -u)" -eq 0 ] && t_have setpriv; then
 	else
 		t_skip 'dropped privileges' 'the build cannot be reached by others than root'
 	fi
-	with=("${engines[@]}")
 else
 	t_skip 'dropped privileges' 'is not root, or has no setpriv'
 fi
+with=("${engines[@]}")
 
 # What traces others runs under notify as alone, and is refused under ptrace: said, not silent.
 if engine_have notify; then
