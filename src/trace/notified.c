@@ -36,7 +36,7 @@ enum {
 /* What opens to write or to make something has a result to wait for. */
 #define NOT_TO_READ (O_ACCMODE | O_CREAT | O_TRUNC)
 
-/* All but FUTEX_WAIT and FUTEX_WAKE (0 and 1), of FUTEX_PRIVATE_FLAG or not, have a sixth argument. */
+/* All but FUTEX_WAIT and FUTEX_WAKE (0, 1; with FUTEX_PRIVATE_FLAG or without) have a sixth. */
 #define OTHER_FUTEX (~UINT64_C(0x81))
 #define ANY_BIT     UINT64_MAX /* NULL: then the length behind it is not looked at */
 

@@ -370,6 +370,8 @@ if "${nobody[@]}" test -x "$own"; then
 	expect=0
 	compare 'drops its privileges' "${nobody[@]}" sh -c 'for i in 1 2 3 4; do id -u; ls / >/dev/null; done'
 	compare 'a worker that drops its privileges' /usr/bin/python3 worker.py
+	compare 'loses them as it executes' setpriv --bounding-set=-sys_admin sh -c 'id -u; ls / >/dev/null'
+	t_is 'loses them as it executes: a filter before' "$(jq -r '.runs[0].filter' "$T/learned/evidence.json")" learned
 	for kind in query probe errno trap trace strict listener stacked; do
 		compare "own $kind, behind dropped privileges" "${nobody[@]}" "$own" "$kind" 20
 	done
