@@ -54,16 +54,27 @@ bool privilege_may_read(const struct observer *observer, struct thread *thread)
 }
 
 /*
+ * The result of a call that may be refused for the lack of a capability is not to be skipped, where
+ * no filter would let such calls run unseen.
+ */
+static bool may_be_skipped(const struct observer *observer, const struct thread *thread)
+{
+	const struct process *process = thread->process;
+
+	return thread->result_mode == RESULT_OPTIONAL && !observer->capless && !process->settled &&
+	       !process->filtered && !known_free(observer, thread);
+}
+
+/*
  * What succeeds changes the state that the rules look at: they are asked before. A program may ask
- * for capabilities that who executes it does not hold. And if the call may be refused for the lack
- * of one, its result is not to be skipped.
+ * for capabilities that who executes it does not hold.
  */
 void privilege_enter(const struct observer *observer, struct thread *thread)
 {
 	const struct creds *creds = thread_creds(thread);
-	bool may_skip = thread->result_mode == RESULT_OPTIONAL && !observer->capless;
 
-	if (creds && (creds->effective || thread->row->topic == TOPIC_EXEC || may_skip))
+	if (creds && (creds->effective || thread->row->topic == TOPIC_EXEC ||
+		      may_be_skipped(observer, thread)))
 		judge(observer, thread);
 }
 
