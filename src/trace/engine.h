@@ -18,7 +18,7 @@ struct tracee {
 	bool watched;    /* EVENT_ASKED tells of it and of its children */
 	bool vforked;    /* it runs in its creator's memory until it executes an image */
 	bool unlistened; /* it could not have a listener */
-	bool stops;      /* its next call stops all the same: attach.c */
+	bool stops;      /* its next call stops all the same */
 	/* See notified.c. */
 	bool notifies;  /* some calls reach whittle by a listener, or would if that were open */
 	uint64_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
