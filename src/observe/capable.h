@@ -10,6 +10,8 @@
 #include <observe/pids.h>
 #include <whittle/proc.h>
 
+#define CAP_BIT(cap) (UINT64_C(1) << (cap)) /* in a set of capabilities */
+
 /* Credentials of a thread (/proc/TID/status, credentials(7)). */
 struct creds {
 	uid_t ruid, euid, suid, fsuid;

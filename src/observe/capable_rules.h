@@ -8,8 +8,7 @@
 #include <linux/capability.h>
 #include <observe/capable.h>
 
-#define CAP_BIT(cap) (UINT64_C(1) << (cap))
-#define DAC_EITHER   (CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_DAC_OVERRIDE))
+#define DAC_EITHER (CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_DAC_OVERRIDE))
 
 struct needs {
 	const struct call *call;

@@ -10,8 +10,6 @@
 #include <linux/capability.h>
 #include <string.h>
 
-#define HAS(set, capability) ((set) & (UINT64_C(1) << (capability)))
-
 struct ids {
 	uint32_t real, effective, saved;
 };
@@ -28,7 +26,7 @@ static void change(uint32_t *id, uint64_t argument)
 static void setuid_ids(const struct creds *creds, const uint64_t *args, struct ids *ids)
 {
 	ids->effective = (uint32_t)args[0];
-	if (HAS(creds->effective, CAP_SETUID))
+	if (creds->effective & CAP_BIT(CAP_SETUID))
 		ids->real = ids->saved = (uint32_t)args[0];
 }
 
@@ -77,13 +75,13 @@ static bool sets_without(pid_t tid, const uint64_t *args)
 	struct __user_cap_data_struct low; /* the first 32 capabilities */
 
 	return tracee_read(tid, args[1], &low, sizeof(low)) == 0 &&
-	       !HAS(low.permitted, CAP_SYS_ADMIN);
+	       !(low.permitted & CAP_BIT(CAP_SYS_ADMIN));
 }
 
 /* What was taken out of the bounding set goes at the next execve(2) (capabilities(7)). */
 static bool executes_without(const struct creds *creds, const char *name)
 {
-	return strncmp(name, "execve", 6) == 0 && !HAS(creds->bounding, CAP_SYS_ADMIN);
+	return strncmp(name, "execve", 6) == 0 && !(creds->bounding & CAP_BIT(CAP_SYS_ADMIN));
 }
 
 static bool drops(const struct creds *creds, const char *name, const struct event *event)
@@ -115,7 +113,7 @@ bool observer_drops(struct observer *observer, const struct event *event)
 	const struct creds *creds =
 		thread && !thread->process->settled ? thread_creds(thread) : NULL;
 	/* Ids are as whittle's user namespace has them. */
-	return creds && !creds->foreign_userns && HAS(creds->effective, CAP_SYS_ADMIN) &&
+	return creds && !creds->foreign_userns && (creds->effective & CAP_BIT(CAP_SYS_ADMIN)) &&
 	       drops(creds, call->row->name, event) && proc_number(event->tid, "NoNewPrivs") != 1;
 }
 

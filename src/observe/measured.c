@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define CAP_BIT(cap) (UINT64_C(1) << (cap))
-
 /* Is more memory locked than the limit allows? Asked behind a call that succeeded. */
 static bool locks_above_limit(const struct thread *thread)
 {

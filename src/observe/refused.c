@@ -58,13 +58,11 @@ static const struct refused_row *find_row(enum access access, int64_t result)
  */
 static bool may_search(struct thread *thread, const struct path *path)
 {
-	const uint64_t either = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1)
-									  << CAP_DAC_READ_SEARCH;
 	const struct creds *creds = thread_creds(thread);
 
 	if (!creds)
 		return false;
-	for (size_t i = 0; i < path->searched_count && !(creds->effective & either); i++) {
+	for (size_t i = 0; i < path->searched_count && !(creds->effective & DAC_EITHER); i++) {
 		const struct path_node *node = &path->searched[i];
 		mode_t x = S_IXOTH;
 

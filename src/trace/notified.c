@@ -338,19 +338,15 @@ bool notified_waits(const struct trace *trace)
 
 /* The row of the call if the filter of tracee, which is stopped, has it notify; else NULL. */
 static const struct notified_call *notified_row(const struct trace *trace,
-						const struct tracee *tracee, int64_t nr,
-						const uint64_t args[6])
+						const struct tracee *tracee, const struct abi *abi,
+						int64_t nr, const uint64_t args[6])
 {
-	struct __ptrace_syscall_info info;
 	int index = tracee->notifies ? index_of(trace->notified, nr) : -1;
 
-	if (index < 0 || tracee->quiet & UINT64_C(1) << index)
+	if (index < 0 || abi != trace->native || tracee->quiet & UINT64_C(1) << index)
 		return NULL;
 	const struct notified_call *row = &notified_calls[index];
-	if (args[row->index] & row->bits ||
-	    ptrace(PTRACE_GET_SYSCALL_INFO, tracee->tid, sizeof(info), &info) <= 0)
-		return NULL;
-	return abi_of_call(info.arch, (uint64_t)nr) == trace->native ? row : NULL;
+	return args[row->index] & row->bits ? NULL : row;
 }
 
 void notified_answer(struct trace *trace)
@@ -464,7 +460,7 @@ void notified_pass(struct trace *trace, struct tracee *tracee)
 {
 	const struct event *call = &tracee->call;
 
-	if (!notified_row(trace, tracee, (int64_t)call->nr, call->args))
+	if (!notified_row(trace, tracee, call->abi, (int64_t)call->nr, call->args))
 		return;
 	tracee->passed = registers_set_last_argument(tracee->tid, trace->notified->pass,
 						     &tracee->last_argument) == 0;
@@ -495,6 +491,7 @@ static bool may_be_in_it(const struct tracee *tracee, const struct notified_call
 void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal)
 {
 	struct user_regs_struct regs;
+	struct __ptrace_syscall_info info;
 	bool in_it = tracee->restarts;
 	uint64_t args[6];
 
@@ -504,11 +501,13 @@ void notified_interrupted(struct trace *trace, struct tracee *tracee, int signal
 	if (in_it && proc_catches(tracee->tid, signal))
 		tracee->restarts = false;
 	if (in_it || registers_get(tracee->tid, &regs) < 0 ||
-	    registers_result(&regs) != -RESTARTSYS)
+	    registers_result(&regs) != -RESTARTSYS ||
+	    ptrace(PTRACE_GET_SYSCALL_INFO, tracee->tid, sizeof(info), &info) <= 0)
 		return;
 	int64_t nr = registers_call(&regs);
 	registers_arguments(&regs, args);
-	const struct notified_call *row = notified_row(trace, tracee, nr, args);
+	const struct abi *abi = abi_of_call(info.arch, (uint64_t)nr);
+	const struct notified_call *row = notified_row(trace, tracee, abi, nr, args);
 	if (!row || may_be_in_it(tracee, row, nr, args))
 		return;
 	registers_set_result(tracee->tid, -RESTARTNOINTR);

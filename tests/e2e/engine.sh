@@ -361,7 +361,6 @@ if os.fork() == 0:
     os._exit(0)
 sys.exit(os.wait()[1] >> 8)
 PYTHON
-told() { jq -r ".runs[0].$1" "$T/dropped/evidence.json"; }
 engines=()
 for engine in learned known; do
 	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
@@ -371,12 +370,12 @@ if "${nobody[@]}" test -x "$own"; then
 	compare 'drops its privileges' "${nobody[@]}" sh -c 'for i in 1 2 3 4; do id -u; ls / >/dev/null; done'
 	compare 'a worker that drops its privileges' /usr/bin/python3 worker.py
 	compare 'loses them as it executes' setpriv --bounding-set=-sys_admin sh -c 'id -u; ls / >/dev/null'
-	t_is 'loses them as it executes: a filter before' "$(jq -r '.runs[0].filter' "$T/learned/evidence.json")" learned
+	t_is 'loses them as it executes: a filter before' "$(run filter learned)" learned
 	for kind in query probe errno trap trace strict listener stacked; do
 		compare "own $kind, behind dropped privileges" "${nobody[@]}" "$own" "$kind" 20
 	done
 	record dropped learned "${nobody[@]}" dd if=/dev/zero of=/dev/null bs=1 count=3000 status=none
-	t_is 'dropped privileges: a filter before' "$(told filter)" learned
+	t_is 'dropped privileges: a filter before' "$(run filter dropped)" learned
 	t_ok 'dropped privileges: nothing runs unreported' jq -e \
 		'all(.programs[]; .attribution == "complete")' "$T/dropped/evidence.json"
 else
