@@ -54,6 +54,7 @@ struct walk {
 	pid_t tid;
 	void *registers; /* of libunwind-ptrace */
 	struct space *space;
+	unw_addr_space_t unwind;
 	struct page pages[PAGES];
 	const struct page *recent; /* that was read last; or NULL */
 };
@@ -62,6 +63,7 @@ struct stacks {
 	struct space *spaces;
 	struct symbols *symbols;
 	unw_addr_space_t unwind;
+	pid_t cached; /* whose code libunwind's cache is of, which goes by address; or 0 */
 	const struct abi *native;
 	struct walk walk; /* kept for its room only */
 };
@@ -147,7 +149,9 @@ static struct map *find_map(struct walk *walk, uint64_t address)
 
 	if (map)
 		return map;
-	walk->recent = NULL; /* it goes with the maps */
+	walk->recent = NULL; /* it goes with the maps, as does what was found by them */
+	if (walk->unwind)
+		unw_flush_cache(walk->unwind, 0, 0);
 	space_load_maps(walk->space, walk->tid);
 	return space_search(walk->space, address);
 }
@@ -339,14 +343,16 @@ struct stacks *stacks_new(void)
 	stacks->symbols = symbols_new();
 	stacks->native = abi_of_machine(NULL);
 	stacks->unwind = unw_create_addr_space(&accessors, 0);
-	/* Its cache goes by address, which means something else in each process. */
 	if (stacks->unwind)
-		unw_set_caching_policy(stacks->unwind, UNW_CACHE_NONE);
+		unw_set_caching_policy(stacks->unwind, UNW_CACHE_GLOBAL);
+	stacks->walk.unwind = stacks->unwind;
 	return stacks;
 }
 
 static void space_free(struct stacks *stacks, struct space *space)
 {
+	if (stacks->cached == space->tgid)
+		stacks->cached = 0;
 	space_drop_maps(space);
 	HASH_DEL(stacks->spaces, space);
 	free(space);
@@ -386,6 +392,14 @@ static struct space *space_of(struct stacks *stacks, pid_t tgid)
 	space->tgid = tgid;
 	HASH_ADD_INT(stacks->spaces, tgid, space);
 	return space;
+}
+
+/* An address means something else in each process, and behind each exec. */
+static void cache_for(struct stacks *stacks, pid_t tgid)
+{
+	if (stacks->unwind && stacks->cached != tgid)
+		unw_flush_cache(stacks->unwind, 0, 0);
+	stacks->cached = tgid;
 }
 
 /* ---- frames ---- */
@@ -457,6 +471,7 @@ void stacks_unwind(struct stacks *stacks, pid_t tgid, pid_t tid, const struct ab
 	walk->tid = tid;
 	walk->space = space_of(stacks, tgid);
 	walk->recent = NULL;
+	cache_for(stacks, tgid);
 	for (size_t i = 0; i < PAGES; i++)
 		walk->pages[i].address = 0;
 	if (abi && stacks->native &&
