@@ -28,6 +28,7 @@ struct evidence *evidence_new(void)
 	struct evidence *evidence = xcalloc(1, sizeof(*evidence));
 
 	evidence->paths_max = PATHS_MAX;
+	evidence->orders = xcalloc(FACT_KINDS, sizeof(*evidence->orders));
 	return evidence;
 }
 
@@ -63,12 +64,15 @@ void evidence_free(struct evidence *evidence)
 
 	if (!evidence)
 		return;
-	for (size_t kind = 0; kind < FACT_KINDS; kind++)
+	for (size_t kind = 0; kind < FACT_KINDS; kind++) {
 		HASH_ITER (hh, evidence->facts[kind], record, next) {
 			HASH_DEL(evidence->facts[kind], record);
 			free(record->fact.counts);
 			free(record);
 		}
+		free(evidence->orders[kind].facts);
+	}
+	free(evidence->orders);
 	for (size_t i = 0; i < evidence->run_count; i++)
 		run_free(evidence->runs[i]);
 	free(evidence->runs);
@@ -331,17 +335,30 @@ static int compare_facts(const void *a, const void *b)
 	return 0;
 }
 
+static void put_in_order(const struct evidence *evidence, enum fact_kind kind, size_t count)
+{
+	struct order *order = &evidence->orders[kind];
+	struct record *record, *next;
+	size_t i = 0;
+
+	order->facts = xrealloc(order->facts, count, sizeof(*order->facts));
+	order->count = count;
+	HASH_ITER (hh, evidence->facts[kind], record, next)
+		order->facts[i++] = &record->fact;
+	qsort(order->facts, count, sizeof(*order->facts), compare_facts);
+}
+
 const struct evidence_fact **evidence_facts(const struct evidence *evidence, enum fact_kind kind,
 					    size_t *ret_count)
 {
 	size_t count = HASH_COUNT(evidence->facts[kind]);
-	const struct evidence_fact **facts = xcalloc(count, sizeof(const struct evidence_fact *));
-	struct record *record, *next;
-	size_t i = 0;
+	const struct evidence_fact **facts = xcalloc(count, sizeof(*facts));
 
-	HASH_ITER (hh, evidence->facts[kind], record, next)
-		facts[i++] = &record->fact;
-	qsort(facts, count, sizeof(const struct evidence_fact *), compare_facts);
+	/* A derivation asks for the paths some ten times. */
+	if (count != evidence->orders[kind].count)
+		put_in_order(evidence, kind, count);
+	if (count)
+		memcpy(facts, evidence->orders[kind].facts, count * sizeof(*facts));
 	*ret_count = count;
 	return facts;
 }

@@ -32,15 +32,22 @@ struct record {
 	char key[];
 };
 
+/* Facts are added, never taken away: as many as there are, and the order holds. */
+struct order {
+	const struct evidence_fact **facts;
+	size_t count;
+};
+
 /* Invariant: each record's counts has room for run_size runs, those behind run_count being 0. */
 struct evidence {
 	struct evidence_run **runs;
 	size_t run_count;
 	size_t run_size;
 	struct record *facts[FACT_KINDS];
-	size_t paths_max; /* distinct facts of paths that are kept */
-	uint64_t news;    /* see evidence_news() */
-	struct buf key;   /* of the fact at hand */
+	struct order *orders; /* of each kind, made when it is asked for: see evidence_facts() */
+	size_t paths_max;     /* distinct facts of paths that are kept */
+	uint64_t news;        /* see evidence_news() */
+	struct buf key;       /* of the fact at hand */
 };
 
 /* How many fields facts of that kind have. */
