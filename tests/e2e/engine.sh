@@ -486,6 +486,46 @@ t_like 'exact: a call site is the whole stack' "$(site exact)" ';.*;'
 t_is 'learned: so it is where the call is notified' "$(site learned)" "$(site exact)"
 t_is 'but not if nobody wants it' "$(site learned --no-stacks)" ''
 
+# Two programs whose functions stand at the same addresses, with frames of another size, take turns.
+cat >"$T/room.c" <<'C'
+#include <unistd.h>
+static void __attribute__((noinline)) inner(int turn)
+{
+	volatile char room[ROOM];
+
+	room[0] = (char)turn;
+	if (turn)
+		getppid();
+	else
+		getuid();
+	room[1] = 0;
+}
+int main(void)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		inner(turn);
+		usleep(20000);
+	}
+	return 0;
+}
+C
+# how many calls of the two have their whole stack
+rooms()
+{
+	within rooms "$WHITTLE" record --exact -q -o "$T/rooms" --replace -- setarch -R \
+		sh -c "'$T/small' & sleep 0.01; '$T/large'; wait"
+	jq -r --arg t "$T/" '.sites[] | select((.name | IN("getppid", "getuid")) and (.program | startswith($t)))
+		| .frames' "$T/rooms/evidence.json" | grep -c '(inner);.*(main);.*(_start)'
+}
+if ! cc -O1 -fno-stack-protector -DROOM=400 -o "$T/small" "$T/room.c" 2>"$T/told.out" ||
+	! cc -O1 -fno-stack-protector -DROOM=4000 -o "$T/large" "$T/room.c" ||
+	! setarch -R true; then
+	t_skip 'what is known of an address is that of its process' 'no compiler, or no setarch -R'
+else
+	chmod 755 "$T/small" "$T/large"
+	t_is 'what is known of an address is that of its process' "$(rooms)" 4
+fi
+
 # names_read: how often the names of the kernel's functions are read, which takes longer than a small program
 names_read()
 {

@@ -109,8 +109,11 @@ static void test_facts_are_sorted(void **state)
 
 	(void)state;
 	evidence_begin_run(evidence, "run");
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		add_path(evidence, 0, paths[i]);
+		free(evidence_facts(evidence, FACT_PATH, &count)); /* also what comes later */
+		assert_int_equal(count, i + 1);
+	}
 	AUTO_FREE const struct evidence_fact **facts = evidence_facts(evidence, FACT_PATH, &count);
 	assert_int_equal(count, ARRAY_SIZE(sorted));
 	for (size_t i = 0; i < count; i++)

@@ -187,6 +187,38 @@ static void stacks_reach_the_start(void **state)
 	trace_free(trace);
 }
 
+/* libunwind keeps what it found, by address; here several processes and images take turns. */
+static void stacks_are_those_of_a_first_look(void **state)
+{
+	char *argv[] = { "/bin/sh", "-c", "/bin/ls / & /bin/cat /dev/null; wait", NULL };
+	struct trace *trace = NULL;
+	struct error err;
+	struct event event;
+	struct stacks *stacks = stacks_new();
+	int compared = 0;
+
+	(void)state;
+	assert_int_equal(trace_start(argv[0], argv, &ptrace_plain, &trace, &err), 0);
+	while (trace_next(trace, &event, &err) > 0) {
+		AUTO_BUF struct buf shared = BUF_INIT, alone = BUF_INIT;
+		struct stacks *fresh;
+
+		if (event.kind == EVENT_EXEC)
+			stacks_forget(stacks, event.tgid);
+		if (event.kind != EVENT_ENTRY)
+			continue;
+		fresh = stacks_new();
+		stacks_unwind(stacks, event.tgid, event.tid, event.abi, event.ip, &shared);
+		stacks_unwind(fresh, event.tgid, event.tid, event.abi, event.ip, &alone);
+		assert_string_equal(buf_text(&shared), buf_text(&alone));
+		stacks_free(fresh);
+		compared++;
+	}
+	assert_true(compared > 100);
+	stacks_free(stacks);
+	trace_free(trace);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +228,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_start_says_why),
 		cmocka_unit_test(memory_and_links_are_read),
 		cmocka_unit_test(stacks_reach_the_start),
+		cmocka_unit_test(stacks_are_those_of_a_first_look),
 	};
 
 	return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
