@@ -63,7 +63,7 @@ struct stacks {
 	struct space *spaces;
 	struct symbols *symbols;
 	unw_addr_space_t unwind;
-	pid_t cached; /* whose code libunwind's cache is of, which goes by address; or 0 */
+	pid_t cached; /* whose code libunwind's cache is of, which goes by address */
 	const struct abi *native;
 	struct walk walk; /* kept for its room only */
 };
@@ -351,8 +351,6 @@ struct stacks *stacks_new(void)
 
 static void space_free(struct stacks *stacks, struct space *space)
 {
-	if (stacks->cached == space->tgid)
-		stacks->cached = 0;
 	space_drop_maps(space);
 	HASH_DEL(stacks->spaces, space);
 	free(space);
@@ -394,7 +392,7 @@ static struct space *space_of(struct stacks *stacks, pid_t tgid)
 	return space;
 }
 
-/* An address means something else in each process, and behind each exec. */
+/* An address means something else in each process; behind an exec the map is read anew. */
 static void cache_for(struct stacks *stacks, pid_t tgid)
 {
 	if (stacks->unwind && stacks->cached != tgid)
