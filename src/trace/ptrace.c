@@ -420,16 +420,6 @@ static void resume(struct trace *trace)
 	trace->current = 0;
 }
 
-void trace_report(struct trace *trace, pid_t tid, int status)
-{
-	if (trace->report_count == trace->report_size) {
-		trace->report_size = trace->report_size ? trace->report_size * 2 : 64;
-		trace->reports =
-			xrealloc(trace->reports, trace->report_size, sizeof(*trace->reports));
-	}
-	trace->reports[trace->report_count++] = (struct wait_report){ tid, status };
-}
-
 /*
  * Waits, then takes whatever else is ready: do_wait() looks for tracees in the order in which they
  * were attached, so that handling one report a wait would starve late ones behind busy early ones.
