@@ -78,7 +78,7 @@ static const struct {
 	{ "ptrace-refused",
 	  "the workload wanted to trace a process itself (as strace and gdb do); the "
 	  "kernel refuses that while whittle traces it, and what it would have done "
-	  "then is not in the evidence" },
+	  "then is not in the evidence (--engine notify traces nothing)" },
 	{ "read-implies-exec",
 	  "a process that had some of its calls no longer looked at asked that what it maps to "
 	  "read "
