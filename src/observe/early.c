@@ -158,6 +158,15 @@ static bool look_is_known(struct observer *observer, struct thread *thread,
 	return call_was_seen(observer, thread, -failure);
 }
 
+/* Would a look grant nothing, whatever it finds? Whose links a process has is a fact. */
+static bool is_mere_look(struct observer *observer, struct thread *thread)
+{
+	if (!reads_link(thread->row))
+		return free_is_search(thread->row);
+	operands_walk_all(thread);
+	return thread->operand_count && looked_lasts(observer, thread);
+}
+
 bool early_is_known(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)
 {
 	const struct call_keys *keys = thread->known->keys;
@@ -170,8 +179,8 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	if (thread->looked && !keys->recheck)
 		return look_is_known(observer, thread, ret_outcome);
 	bool succeeds = call_was_seen(observer, thread, 0);
-	/* A look that never found anything may fail as it did: to find it would grant nothing. */
-	if (!succeeds && !free_is_search(thread->row))
+	/* A look that never found anything may fail as it did. */
+	if (!succeeds && !is_mere_look(observer, thread))
 		return false;
 	if (succeeds && known_free(observer, thread))
 		return true;

@@ -4,6 +4,7 @@
  * the way need not be walked again, as long as nothing in the run changes what a way asks for.
  */
 #include <observe/capable.h>
+#include <observe/foretold.h>
 #include <observe/known.h>
 #include <observe/place.h>
 
@@ -11,7 +12,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 /* A bound for programs that look everywhere: the directories of one process. */
 enum { WAYS_MAX = 1024 };
@@ -221,18 +221,15 @@ int looked_failure(const struct observer *observer, const struct thread *thread)
 							 : 0; /* do_readlinkat() in fs/stat.c */
 }
 
-/*
- * Links of a process lead elsewhere at any time, and reading one is a fact: nothing in proc is a
- * way, nor is what may be a proc file system mounted elsewhere.
- */
-static bool is_lasting(const struct thread *thread)
+bool looked_lasts(struct observer *observer, const struct thread *thread)
 {
 	const struct path *path = &thread->paths[0];
-	bool there = path->error == 0 || (path->error == ENOENT && !reads_link(thread->row));
+	dev_t device = path->error ? path->parent.device : path->device;
 
-	return there && thread->operands[0].walk == 0 && path->name && !path->process &&
-	       !path->linked && strncmp(path->name, "/proc/", 6) != 0 &&
-	       (!reads_link(thread->row) || major(path->device));
+	return (path->error == 0 || path->error == ENOENT) && thread->operands[0].walk == 0 &&
+	       path->name && !path->process && !path->linked &&
+	       strncmp(path->name, "/proc/", 6) != 0 &&
+	       (!reads_link(thread->row) || filesystem_is_plain(observer, device));
 }
 
 void looked_learn(struct observer *observer, struct thread *thread)
@@ -242,7 +239,7 @@ void looked_learn(struct observer *observer, struct thread *thread)
 	struct way *way;
 
 	if (!operand || !operand->walked || !thread->needs_judged || thread->need_count ||
-	    !is_lasting(thread) || way_key(thread, operand, &key) < 0)
+	    !looked_lasts(observer, thread) || way_key(thread, operand, &key) < 0)
 		return;
 	if (HASH_COUNT(thread->process->ways) == WAYS_MAX)
 		looked_forget(thread->process);

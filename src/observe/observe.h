@@ -535,6 +535,12 @@ void looked_end(struct observer *observer, struct thread *thread);
 bool looked_before(struct observer *observer, struct thread *thread);
 /* How such a look will fail: an errno, or 0 if it will not or nobody can tell. */
 int looked_failure(const struct observer *observer, const struct thread *thread);
+/*
+ * Does the name lead to the same while nothing in the run changes ways? Links of a process lead
+ * elsewhere at any time, and reading one is a fact: nothing in proc does, nor what may be a proc
+ * file system mounted elsewhere.
+ */
+bool looked_lasts(struct observer *observer, const struct thread *thread);
 /* The call has been judged: does it show that for others? */
 void looked_learn(struct observer *observer, struct thread *thread);
 void looked_forget(struct process *process); /* frees what was learned of the process */

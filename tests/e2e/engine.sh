@@ -169,10 +169,10 @@ engines=()
 for engine in learned known; do
 	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
 done
-for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect; do
+for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect linkless; do
 	compare "looks, $kind" "$WORKLOADS/looks" new "$kind" 20 90 # so few of its calls that it is not watched
 done
-for kind in nothing chmod rename symlink inspect; do # so many that they are watched
+for kind in nothing chmod rename symlink inspect linkless; do # so many that they are watched
 	compare "many looks, $kind" "$WORKLOADS/looks" new "$kind" 60
 done
 expect=0
@@ -468,6 +468,11 @@ else
 	t_ok 'dropped privileges: all calls are' test "$(notifications learned "${nobody[@]}" "${bytes[@]}")" -ge 6000
 	t_ok 'a worker that drops its privileges: those are that its server did not make' \
 		test "$(notifications learned /usr/bin/python3 worker.py)" -ge 6000
+	# readlink(2) of 300 names that are missing, and of 900 that are no links
+	notifications learned "$WORKLOADS/looks" new linkless 300 >/dev/null
+	notifications known "$WORKLOADS/looks" new linkless 300 >/dev/null
+	t_ok 'known: links that were looked for and not there stop nothing' \
+		test "$(sed -n 's/.*engine: ptrace.* \([0-9]*\) stops.*/\1/p' "$T/told.err")" -lt 200
 	expect=7
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0

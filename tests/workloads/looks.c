@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,14 +52,16 @@ static void make(const char *dir, mode_t mode)
 		err(2, "%s", dir);
 }
 
+static bool linkless; /* looks at no link, at first */
+
 static void look_around(void)
 {
 	for (int i = 0; i < times; i++) {
 		look("open/file");
-		look("open/link");
+		look(linkless ? "empty/none" : "open/link");
 		look("open/none");
 		look("way/file");
-		look("out");
+		look(linkless ? "." : "out");
 		for (int j = 0; j < calls; j++)
 			close(-1);
 	}
@@ -170,6 +173,18 @@ static void kind_process(void)
 	look(name);
 }
 
+/* The link is the first that it reads; and on the way to what is missing it needs a capability. */
+static void kind_linkless(void)
+{
+	char name[64];
+
+	look("shut/none");
+	if (chdir("/proc") < 0)
+		err(2, "/proc");
+	snprintf(name, sizeof(name), "%d/exe", (int)getppid());
+	look(name);
+}
+
 /* The same by looks alone, after it went through /proc: before its looks, and behind them. */
 static void find_processes(void)
 {
@@ -204,7 +219,7 @@ static const struct {
 	{ "rename", kind_rename },   { "symlink", kind_symlink }, { "last", kind_last },
 	{ "chdir", kind_chdir },     { "chroot", kind_chroot },   { "setfsuid", kind_setfsuid },
 	{ "child", kind_child },     { "thread", kind_thread },   { "process", kind_process },
-	{ "inspect", kind_inspect }, { "late", kind_late },
+	{ "inspect", kind_inspect }, { "late", kind_late },       { "linkless", kind_linkless },
 };
 
 int main(int argc, char **argv)
@@ -216,6 +231,8 @@ int main(int argc, char **argv)
 		calls = atoi(argv[4]);
 	make("open", 0755);
 	make("shut", 0700);
+	if (mkdir("empty", 0755) < 0)
+		err(2, "empty");
 	if (symlink("open", "way") < 0 || symlink("open/file", "out") < 0)
 		err(2, "symlink");
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
 			continue;
 		if (kinds[i].change == kind_inspect)
 			find_processes();
+		linkless = kinds[i].change == kind_linkless;
 		look_around();
 		kinds[i].change();
 		look_again();
