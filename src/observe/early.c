@@ -1,5 +1,6 @@
 #include <observe/early.h>
 #include <observe/known.h>
+#include <observe/looked.h>
 
 #include <errno.h>
 #include <fcntl.h>

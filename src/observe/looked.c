@@ -6,6 +6,7 @@
 #include <observe/capable.h>
 #include <observe/foretold.h>
 #include <observe/known.h>
+#include <observe/looked.h>
 #include <observe/place.h>
 
 #include <errno.h>

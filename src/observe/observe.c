@@ -2,6 +2,7 @@
 #include <observe/early.h>
 #include <observe/foretold.h>
 #include <observe/known.h>
+#include <observe/looked.h>
 #include <observe/permission.h>
 #include <observe/quiet.h>
 
