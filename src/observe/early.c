@@ -165,7 +165,10 @@ static bool is_mere_look(struct observer *observer, struct thread *thread)
 	if (!reads_link(thread->row))
 		return free_is_search(thread->row);
 	operands_walk_all(thread);
-	return thread->operand_count && looked_lasts(observer, thread);
+	const struct creds *creds = thread_creds(thread);
+	/* Whittle may find what the thread may not: that it is refused the way is a fact. */
+	return thread->operand_count && looked_lasts(observer, thread) && creds &&
+	       !creds->foreign_userns && privilege_may_search(observer, thread);
 }
 
 bool early_is_known(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)

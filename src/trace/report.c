@@ -18,6 +18,8 @@ static void forget_reports(struct trace *trace, pid_t tid)
 		if (trace->reports[i].tid != tid)
 			trace->reports[kept++] = trace->reports[i];
 	trace->report_count = kept;
+	if (trace->current == tid) /* its stop is being handled */
+		trace->current = 0;
 }
 
 void trace_report(struct trace *trace, pid_t tid, int status)
