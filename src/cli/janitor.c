@@ -57,12 +57,13 @@ static void __attribute__((noreturn)) wait_and_put_back(const struct janitor *ja
 
 static int make_directory(struct janitor *janitor, struct error *err)
 {
-	const char *base = getenv("TMPDIR");
-	char *name = xasprintf("%s/whittle-XXXXXX", base && base[0] == '/' ? base : "/tmp");
+	const char *wanted = getenv("TMPDIR"), *base = wanted && wanted[0] == '/' ? wanted : "/tmp";
+	char *name = xasprintf("%s/whittle-XXXXXX", base);
 
 	if (!mkdtemp(name)) {
-		fail(err, ERROR_SYSTEM, errno, "cannot make a directory for a socket in %s",
-		     base ? base : "/tmp");
+		fail(err, ERROR_SYSTEM, errno,
+		     "cannot make a directory for a socket in %s (TMPDIR may name another one)",
+		     base);
 		free(name);
 		return -1;
 	}

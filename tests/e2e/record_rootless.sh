@@ -28,7 +28,7 @@ chmod -R a+rX busybox
 as_user()
 {
 	(cd home && exec timeout -s KILL "$c_limit" setpriv --reuid "$uid" --regid "$uid" --clear-groups \
-		env HOME="$T/home" XDG_RUNTIME_DIR="/run/user/$uid" "$@")
+		env HOME="$T/home" TMPDIR="$T/home" XDG_RUNTIME_DIR="/run/user/$uid" "$@")
 }
 podman=(podman --storage-driver vfs)
 if ! tar -C busybox -c . | as_user "${podman[@]}" import -q - localhost/busybox >out 2>&1; then
@@ -60,6 +60,10 @@ for runtime in crun runc; do
 	t_is "$runtime: traced, the capability is the container's" "$(cat "home/$runtime-traced/capabilities.txt")" \
 		'CAP_CHOWN  # inferred; chown /tmp/w by /bin/busybox'
 done
+
+as_user env TMPDIR=/proc "$T/bin/whittle" record -o nowhere -- "${podman[@]}" run --rm localhost/busybox true >out 2>err
+t_is 'a temporary directory that cannot be written' $? 125
+t_ok 'what may be done is said' grep -q 'in /proc (TMPDIR may name another one)' err
 
 # What gives the engine rights that whittle lacks is refused, and not run to ask the engine first.
 printf '#!/bin/sh\ntouch "$HOME/asked"\n' >bin/sudo

@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib.sh"
 t_init
 cd "$T" || exit 1
+# Here as anywhere: of names in a directory that all share no prefix is told.
+mkdir -m 1777 shared && export TMPDIR=$T/shared
 mkdir work
 
 profiles='policy.json seccomp.json capabilities.txt apparmor.profile'
@@ -53,7 +55,7 @@ t_ok 'no pid is in a profile' not grep -rE '/proc/[0-9]+' first second --include
 	--include=policy.json
 # In a shared directory all of such a name is made up, whoever makes it: root's names are looked up
 # before the call, others' are not.
-mkdir shared && chmod 1777 shared && chmod 711 .
+chmod 711 .
 rule() { grep -F "$T/shared/" "$1/apparmor.profile"; }
 made="$T/shared/ccXXXXXX.s"
 "$WHITTLE" record -q -o own -- mktemp "$made" >/dev/null

@@ -272,9 +272,9 @@ run_static()
 run_perl()
 {
 	needs=(perl)
-	setup='seq 1 100 >numbers && cat >work.pl <<-"END"
+	setup='mkdir -m 1777 shared && seq 1 100 >numbers && cat >work.pl <<-"END"
 		use strict; use warnings; use File::Temp; use POSIX; use IO::Socket::UNIX; use Fcntl ":flock";
-		my ($file, $name) = File::Temp::tempfile(DIR => "/tmp");
+		my ($file, $name) = File::Temp::tempfile(DIR => "shared");
 		print $file "hi\n"; close $file; unlink $name or die;
 		open(my $in, "<", "numbers") or die; flock($in, LOCK_SH) or die; my $sum = 0; $sum += $_ while <$in>;
 		my $server = IO::Socket::UNIX->new(Local => "socket", Listen => 1) or die;
