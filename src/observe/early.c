@@ -1,4 +1,5 @@
 #include <observe/early.h>
+#include <observe/foretold.h>
 #include <observe/known.h>
 #include <observe/looked.h>
 
@@ -165,10 +166,9 @@ static bool is_mere_look(struct observer *observer, struct thread *thread)
 	if (!reads_link(thread->row))
 		return free_is_search(thread->row);
 	operands_walk_all(thread);
-	const struct creds *creds = thread_creds(thread);
-	/* Whittle may find what the thread may not: that it is refused the way is a fact. */
-	return thread->operand_count && looked_lasts(observer, thread) && creds &&
-	       !creds->foreign_userns && privilege_may_search(observer, thread);
+	/* That it is refused the way is a fact. */
+	return thread->operand_count && looked_lasts(observer, thread) &&
+	       foretold_way(observer, thread);
 }
 
 bool early_is_known(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)

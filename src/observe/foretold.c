@@ -90,13 +90,6 @@ static bool will_open(struct observer *observer, struct thread *thread, const st
 	       privilege_may_read(observer, thread) && has_room(thread);
 }
 
-/* Every directory on the way may be searched: else it would fail otherwise. */
-static bool will_miss(struct observer *observer, struct thread *thread, const struct path *path)
-{
-	return filesystem_is_plain(observer, path->parent.device) &&
-	       privilege_may_search(observer, thread);
-}
-
 /*
  * Links that the kernel may refuse to follow, root's too: of others in a directory that all may
  * write to (fs.protected_symlinks, may_follow_link() in fs/namei.c), and of a mount with
@@ -113,6 +106,14 @@ static bool may_refuse_links(struct observer *observer, const struct path *path)
 	return false;
 }
 
+bool foretold_way(struct observer *observer, struct thread *thread)
+{
+	const struct creds *creds = thread_creds(thread);
+
+	return creds && !creds->foreign_userns && !may_refuse_links(observer, &thread->paths[0]) &&
+	       privilege_may_search(observer, thread);
+}
+
 bool foretold(struct observer *observer, struct thread *thread, struct outcome *ret_outcome)
 {
 	const struct path *path = &thread->paths[0];
@@ -122,17 +123,16 @@ bool foretold(struct observer *observer, struct thread *thread, struct outcome *
 	    thread->guarded || !thread->own_root || thread->operand_count != 1)
 		return false;
 	operands_walk_all(thread);
-	const struct creds *creds = thread_creds(thread);
 	if (thread->operands[0].walk < 0 || !path->name || path->process || path->linked ||
-	    !creds || creds->foreign_userns || thread->need_count ||
-	    may_refuse_links(observer, path) || may_be_refused(observer, thread))
+	    thread->need_count || !foretold_way(observer, thread) ||
+	    may_be_refused(observer, thread))
 		return false;
 	*ret_outcome = (struct outcome){ .ok = true, .checked = true, .assumed = true };
 	if (!path->error)
 		return will_open(observer, thread, path);
 	*ret_outcome = args_outcome(-ENOENT);
 	ret_outcome->assumed = true;
-	return path->error == ENOENT && will_miss(observer, thread, path);
+	return path->error == ENOENT && filesystem_is_plain(observer, path->parent.device);
 }
 
 /* ---- what was missing ---- */

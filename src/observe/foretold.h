@@ -14,6 +14,13 @@
 bool foretold(struct observer *observer, struct thread *thread, struct outcome *ret_outcome);
 
 /*
+ * Does the thread go the way that whittle's walk of its first name went? Whittle may search what
+ * the thread may not, and follow links that the kernel refuses. Nobody can tell in foreign user
+ * namespaces.
+ */
+bool foretold_way(struct observer *observer, struct thread *thread);
+
+/*
  * The call was taken to fail since its file is missing: if it is made in that moment the name is
  * granted by the thread's next call, or its end, whatever the call returned. False if the name
  * cannot be looked up then.

@@ -662,7 +662,7 @@ void chroot_leave(struct observer *, struct thread *, const struct outcome *);
 void privilege_enter(const struct observer *observer, struct thread *thread);
 /* Are the rules of the call such that they look at no file? */
 bool privilege_is_plain(const struct thread *thread);
-/* By the thread's ids alone: may it search every directory on the way, and read what is there? */
+/* By the thread's ids alone: may it search every directory on the way, or read what is there? */
 bool privilege_may_search(const struct observer *observer, struct thread *thread);
 bool privilege_may_read(const struct observer *observer, struct thread *thread);
 /* At the result: the facts. */

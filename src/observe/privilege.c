@@ -50,7 +50,7 @@ bool privilege_may_read(const struct observer *observer, struct thread *thread)
 	if (!thread_creds(thread))
 		return false;
 	const struct call call = call_of(observer, thread);
-	return capable_may_search(&call) && capable_may_read(&call);
+	return capable_may_read(&call);
 }
 
 /*

@@ -169,10 +169,10 @@ engines=()
 for engine in learned known; do
 	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
 done
-for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect linkless; do
+for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect linkless drop; do
 	compare "looks, $kind" "$WORKLOADS/looks" new "$kind" 20 90 # so few of its calls that it is not watched
 done
-for kind in nothing chmod rename symlink inspect linkless; do # so many that they are watched
+for kind in nothing chmod rename symlink inspect linkless drop; do # so many that they are watched
 	compare "many looks, $kind" "$WORKLOADS/looks" new "$kind" 60
 done
 expect=0
@@ -441,6 +441,12 @@ fi
 
 # ---- how they report ----
 
+# told WORD: how many "stops" or "notifications" the engine told of
+told()
+{
+	sed -n "s/.*engine: ptrace.* \([0-9]*\) $1\>.*/\1/p" "$T/told.err"
+}
+
 # notifications ENGINE [COMMAND…]: how many of the calls of a process that has a filter came without a stop
 notifications()
 {
@@ -449,7 +455,7 @@ notifications()
 	[ $# -gt 1 ] || set -- "$1" "$storm" timer 3000
 	mapfile -t options < <(engine_options "$1" "$T/learned/evidence.json")
 	within told "$WHITTLE" record -v --expect "$expect" -o "$T/$1" --replace "${options[@]}" -- "${@:2}"
-	sed -n 's/.*engine: ptrace.* stops, \([0-9]*\) notifications$/\1/p' "$T/told.err"
+	told notifications
 }
 
 expect=7
@@ -468,11 +474,15 @@ else
 	t_ok 'dropped privileges: all calls are' test "$(notifications learned "${nobody[@]}" "${bytes[@]}")" -ge 6000
 	t_ok 'a worker that drops its privileges: those are that its server did not make' \
 		test "$(notifications learned /usr/bin/python3 worker.py)" -ge 6000
-	# readlink(2) of 300 names that are missing, and of 900 that are no links
-	notifications learned "$WORKLOADS/looks" new linkless 300 >/dev/null
-	notifications known "$WORKLOADS/looks" new linkless 300 >/dev/null
-	t_ok 'known: links that were looked for and not there stop nothing' \
-		test "$(sed -n 's/.*engine: ptrace.* \([0-9]*\) stops.*/\1/p' "$T/told.err")" -lt 200
+	# readlink(2) of 300 names that are missing, and of 900 that are no links; src/observe/filesystem.c
+	case $(stat -f -c %T "$T") in
+	btrfs | ext2/ext3 | overlayfs | tmpfs | xfs)
+		notifications learned "$WORKLOADS/looks" new linkless 300 >/dev/null
+		notifications known "$WORKLOADS/looks" new linkless 300 >/dev/null
+		t_ok 'known: links that were looked for and not there stop nothing' test "$(told stops)" -lt 200
+		;;
+	*) t_skip 'known: links that were looked for and not there stop nothing' "$T is on no plain file system" ;;
+	esac
 	expect=7
 fi
 t_is 'exact: all calls are stopped' "$(notifications exact)" 0

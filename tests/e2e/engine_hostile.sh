@@ -153,6 +153,19 @@ t_is 'traces its child, learned: its status' "$?" 7
 t_ok 'traces its child, learned: the refusal is said' \
 	jq -e '.runs[0].limitations["ptrace-refused"] > 0' out/evidence.json
 
+# In a run listeners are given up once, and the exec is seen meanwhile in about half of them.
+executes_meanwhile()
+{
+	local status
+
+	for _ in {1..10}; do
+		status=0
+		LIMIT=20 recorded learned "$storm" own-exec 1000 || status=$?
+		[ "$status" -eq 7 ] && lossless >/dev/null || return
+	done
+}
+t_ok 'a thread executes while the first has listeners given up' executes_meanwhile
+
 # ---- from outside ----
 
 # gone PID…: none of them runs (a zombie does not)

@@ -19,6 +19,7 @@
  *	engine_storm shared N       N pairs of processes that use the same descriptors
  *	engine_storm crowd N        N processes at once look at names, and wait for each other
  *	engine_storm listened N     calls, then executes itself from a thread as thread-exec does
+ *	engine_storm own-exec N     N calls; a thread executes while the first installs a filter
  *	engine_storm closes N       N times closes all descriptors, known or not
  *	engine_storm full N         N looks at names with no number for a descriptor left
  *	engine_storm waits N        N times reads a byte, then waits by the same call for a signal
@@ -27,6 +28,8 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -490,6 +493,41 @@ static void kind_listened(int count)
 	kind_thread_exec(count);
 }
 
+static atomic_bool executes;
+
+/* It takes the kernel a while, which is when the first thread makes its call. */
+static void *execute_long(void *unused)
+{
+	static char word[128 << 10]; /* MAX_ARG_STRLEN */
+	char *argv[17] = { self, "execs", "1" };
+
+	memset(word, 'x', sizeof(word) - 1);
+	for (size_t i = 3; i < sizeof(argv) / sizeof(*argv) - 1; i++)
+		argv[i] = word;
+	executes = true;
+	execv(self, argv);
+	err(2, "%s", self);
+	return unused;
+}
+
+static void kind_own_exec(int count)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { 1, &allow };
+	pthread_t thread;
+
+	if (calls(count))
+		errx(1, "wrong");
+	if (pthread_create(&thread, NULL, execute_long, NULL) != 0)
+		errx(2, "cannot make a thread");
+	while (!executes)
+		;
+	for (volatile int i = 0; i < 1000000; i++)
+		;
+	syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	pthread_join(thread, NULL);
+}
+
 static void kind_closes(int count)
 {
 	const unsigned int first = STDERR_FILENO + 1;
@@ -574,17 +612,18 @@ static const struct {
 	const char *name;
 	void (*run)(int count);
 } kinds[] = {
-	{ "timer", kind_timer },     { "threads", kind_threads },
-	{ "forks", kind_forks },     { "execs", kind_execs },
-	{ "stops", kind_stops },     { "thread-exec", kind_thread_exec },
-	{ "vforks", kind_vforks },   { "kills", kind_kills },
-	{ "memory", kind_memory },   { "orphans", kind_orphans },
-	{ "locked", kind_locked },   { "ptrace", kind_ptrace },
-	{ "endless", kind_endless }, { "interrupts", kind_interrupts },
-	{ "crowd", kind_crowd },     { "listened", kind_listened },
-	{ "closes", kind_closes },   { "full", kind_full },
-	{ "first", kind_first },     { "shared", kind_shared },
-	{ "brief", kind_brief },     { "waits", kind_waits },
+	{ "timer", kind_timer },       { "threads", kind_threads },
+	{ "forks", kind_forks },       { "execs", kind_execs },
+	{ "stops", kind_stops },       { "thread-exec", kind_thread_exec },
+	{ "vforks", kind_vforks },     { "kills", kind_kills },
+	{ "memory", kind_memory },     { "orphans", kind_orphans },
+	{ "locked", kind_locked },     { "ptrace", kind_ptrace },
+	{ "endless", kind_endless },   { "interrupts", kind_interrupts },
+	{ "crowd", kind_crowd },       { "listened", kind_listened },
+	{ "closes", kind_closes },     { "full", kind_full },
+	{ "first", kind_first },       { "shared", kind_shared },
+	{ "brief", kind_brief },       { "waits", kind_waits },
+	{ "own-exec", kind_own_exec },
 };
 
 int main(int argc, char **argv)

@@ -185,6 +185,19 @@ static void kind_linkless(void)
 	look(name);
 }
 
+/* Behind a drop it is refused the way, and others than it find nothing there. */
+static void kind_drop(void)
+{
+	char text[8];
+
+	if (mkdir("mine", 0700) < 0)
+		err(2, "mine");
+	if (getuid() == 0 && setresuid(OTHER, OTHER, OTHER) < 0)
+		err(2, "setresuid");
+	for (int i = 0; i < times; i++)
+		linked += readlink("mine/none", text, sizeof(text)) > 0;
+}
+
 /* The same by looks alone, after it went through /proc: before its looks, and behind them. */
 static void find_processes(void)
 {
@@ -220,6 +233,7 @@ static const struct {
 	{ "chdir", kind_chdir },     { "chroot", kind_chroot },   { "setfsuid", kind_setfsuid },
 	{ "child", kind_child },     { "thread", kind_thread },   { "process", kind_process },
 	{ "inspect", kind_inspect }, { "late", kind_late },       { "linkless", kind_linkless },
+	{ "drop", kind_drop },
 };
 
 int main(int argc, char **argv)
@@ -240,7 +254,7 @@ int main(int argc, char **argv)
 			continue;
 		if (kinds[i].change == kind_inspect)
 			find_processes();
-		linkless = kinds[i].change == kind_linkless;
+		linkless = kinds[i].change == kind_linkless || kinds[i].change == kind_drop;
 		look_around();
 		kinds[i].change();
 		look_again();
