@@ -2,6 +2,7 @@
 #include <trace/kernel.h>
 #include <trace/probe.h>
 #include <trace/ready.h>
+#include <trace/waker.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -57,6 +58,7 @@ struct asked {
 	bool narrow;           /* asked_narrow() */
 	bool everywhere;       /* of all processes, until asked_follow_only() */
 	int ready;             /* ready_begin(): from then on it is to be had of some; or -1 */
+	struct waker *waker;   /* a full ring must not wait for the next stop of the workload */
 	bool mixed;            /* the last question may be of a process that nobody asked for */
 	uint64_t target;       /* the user namespace that the last question was about */
 	uint64_t home;         /* and that of the first of the workload: whittle's own */
@@ -79,6 +81,22 @@ static void wake(int number)
 	(void)number; /* the wait is interrupted, and the rings are looked at */
 }
 
+/* Once all rings are there. */
+static int start_waker(struct asked *asked)
+{
+	AUTO_FREE int *fds = xcalloc(asked->ring_count, sizeof(*fds));
+	size_t count = 0;
+
+	for (size_t i = 0; i < asked->ring_count; i++) {
+		if (!asked->rings[i].page)
+			return 0;
+		if (asked->rings[i].fd >= 0)
+			fds[count++] = asked->rings[i].fd;
+	}
+	asked->waker = waker_start(fds, count, SIGIO);
+	return asked->waker ? 0 : -1;
+}
+
 static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 {
 	struct perf_event_attr attr = {
@@ -97,11 +115,6 @@ static int open_event(const struct asked *asked, pid_t tid, int cpu, bool noisy)
 		(int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 	if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_FILTER, probe_filter(&asked->probe, noisy)) < 0)
-		return -1;
-	/* A full ring must not wait for the next stop of the workload: SIGIO, of the event that
-	   fills it (perf_event_wakeup() in kernel/events/core.c). Of signals that queue there may
-	   be too many (fcntl(2), F_SETSIG). */
-	if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
 		return -1;
 	return STEAL_FD(fd);
 }
@@ -274,7 +287,9 @@ int asked_watch(struct asked *asked, pid_t tgid)
 {
 	if (asked->watch_count == 0)
 		watch_everything(asked);
-	return asked->everywhere ? 0 : asked_follow(asked, tgid);
+	if (!asked->everywhere && asked_follow(asked, tgid) < 0)
+		return -1;
+	return asked->waker ? 0 : start_waker(asked);
 }
 
 struct asked *asked_open(bool any)
@@ -334,6 +349,7 @@ void asked_close(struct asked *asked)
 {
 	if (!asked)
 		return;
+	waker_end(asked->waker);
 	for (size_t i = 0; i < asked->ring_count; i++)
 		if (asked->rings[i].page)
 			munmap(asked->rings[i].page, asked->size + asked->page_size);

@@ -21,6 +21,9 @@ t_like 'nothing is called a success' "$(cat err)" ': No such file'
 echo text >file
 t_is 'a command that is not executable' "$(status record -- ./file)" 126
 t_is 'a directory as command' "$(status record -- /etc)" 126
+# On a busy machine too: what the kernel tells meanwhile of other processes comes late.
+t_is 'a directory as command, often' "$(for _ in {1..8}; do (for _ in {1..40}; do status record -- /etc; done) & done | sort | uniq -c |
+	xargs)" '320 126'
 printf '#!/no/such/interpreter\n' >script
 chmod +x script
 t_is 'a script without its interpreter' "$(status record -- ./script)" 127

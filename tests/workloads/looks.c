@@ -198,6 +198,15 @@ static void kind_drop(void)
 		linked += readlink("mine/none", text, sizeof(text)) > 0;
 }
 
+/* Each asks for a capability, as fast as it can. */
+static void kind_asks(void)
+{
+	struct stat st;
+
+	for (int i = 0; i < times * 10000; i++)
+		seen += stat("shut/file", &st) == 0;
+}
+
 /* The same by looks alone, after it went through /proc: before its looks, and behind them. */
 static void find_processes(void)
 {
@@ -233,7 +242,7 @@ static const struct {
 	{ "chdir", kind_chdir },     { "chroot", kind_chroot },   { "setfsuid", kind_setfsuid },
 	{ "child", kind_child },     { "thread", kind_thread },   { "process", kind_process },
 	{ "inspect", kind_inspect }, { "late", kind_late },       { "linkless", kind_linkless },
-	{ "drop", kind_drop },
+	{ "drop", kind_drop },       { "asks", kind_asks },
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,95 @@
+#include <trace/waker.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <whittle/base.h>
+
+struct waker {
+	pthread_t thread, woken;
+	int signal;
+	struct pollfd *polls; /* the first one ends it */
+	size_t count;
+};
+
+static void *wake(void *context)
+{
+	struct waker *waker = context;
+
+	for (;;) {
+		if (poll(waker->polls, waker->count, -1) < 0)
+			continue; /* ENOMEM */
+		if (waker->polls[0].revents)
+			return NULL;
+		for (size_t i = 1; i < waker->count; i++)
+			if (waker->polls[i].revents & ~POLLIN) /* its thread has ended */
+				waker->polls[i].fd = -1 - waker->polls[i].fd;
+		pthread_kill(waker->woken, waker->signal);
+	}
+}
+
+/* Signals are for the other thread. */
+static int start_thread(struct waker *waker)
+{
+	enum { STACK = 64 << 10 };
+	pthread_attr_t attributes;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK);
+	int failure = pthread_create(&waker->thread, &attributes, wake, waker);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failure;
+}
+
+static void release(struct waker *waker)
+{
+	for (size_t i = 0; i < waker->count; i++)
+		if (waker->polls[i].fd >= 0)
+			close(waker->polls[i].fd);
+		else if (waker->polls[i].fd < -1)
+			close(-1 - waker->polls[i].fd);
+	free(waker->polls);
+	free(waker);
+}
+
+struct waker *waker_start(const int *fds, size_t count, int signal)
+{
+	struct waker *waker = xcalloc(1, sizeof(*waker));
+	int failure = 0;
+
+	waker->woken = pthread_self();
+	waker->signal = signal;
+	waker->count = count + 1;
+	waker->polls = xcalloc(waker->count, sizeof(*waker->polls));
+	for (size_t i = 0; i < waker->count; i++) {
+		int fd = i ? fcntl(fds[i - 1], F_DUPFD_CLOEXEC, 0) : eventfd(0, EFD_CLOEXEC);
+
+		failure = fd < 0 && !failure ? errno : failure;
+		waker->polls[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	if (!failure)
+		failure = start_thread(waker);
+	if (!failure)
+		return waker;
+	release(waker);
+	errno = failure;
+	return NULL;
+}
+
+void waker_end(struct waker *waker)
+{
+	if (!waker)
+		return;
+	eventfd_write(waker->polls[0].fd, 1);
+	pthread_join(waker->thread, NULL);
+	release(waker);
+}
