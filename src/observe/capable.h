@@ -64,6 +64,7 @@ void capable_release(struct capable_need *needs, size_t count);
 
 /* Has the call of that name a rule, beside the search of directories? */
 bool capable_has_rule(const char *name);
+bool capable_asks_attribute(const char *name); /* to read one of a file; beside the search, too */
 bool capable_asks_ioctl(uint32_t request);
 bool capable_asks_option(int level, int option); /* of setsockopt(2) */
 bool capable_asks_socket(int family, int type);  /* type without flags */

@@ -32,6 +32,11 @@ static void need_xattr(struct needs *needs, const struct path *path, const char 
 	}
 }
 
+bool capable_asks_attribute(const char *name)
+{
+	return starts(name, "user.") || starts(name, "trusted.");
+}
+
 void rule_xattr(struct needs *needs)
 {
 	const struct call *call = needs->call;

@@ -163,7 +163,7 @@ static bool look_is_known(struct observer *observer, struct thread *thread,
 /* Would a look grant nothing, whatever it finds? Whose links a process has is a fact. */
 static bool is_mere_look(struct observer *observer, struct thread *thread)
 {
-	if (!reads_link(thread->row))
+	if (!reads_link(thread->row) && !looked_asks_attribute(thread->row))
 		return free_is_search(thread->row);
 	operands_walk_all(thread);
 	/* That it is refused the way is a fact. */
@@ -192,6 +192,10 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	    (asked && !(topic->flags & TOPIC_EARLY)))
 		return false;
 	int failure = early_failure(thread);
+	if (!failure && looked_asks_attribute(thread->row)) {
+		failure = looked_attribute_failure(observer, thread);
+		succeeds &= failure != 0; /* how much there is for its buffer cannot be told */
+	}
 	if (failure) {
 		*ret_outcome = args_outcome(-failure);
 		ret_outcome->assumed = true;

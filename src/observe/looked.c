@@ -10,9 +10,11 @@
 #include <observe/place.h>
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 /* A bound for programs that look everywhere: the directories of one process. */
 enum { WAYS_MAX = 1024 };
@@ -156,22 +158,32 @@ static int way_key(const struct thread *thread, const struct operand *operand, s
 	return 0;
 }
 
-/* What is there, a symlink not being followed: 0 or an errno; ESTALE if whittle cannot tell. */
-static int look(const struct observer *observer, const struct thread *thread, mode_t *ret_mode)
+/* The name as whittle may use it; false if it cannot tell. */
+static bool own_name(const struct observer *observer, const struct thread *thread,
+		     struct buf *ret_name)
 {
 	const struct operand *operand = &thread->operands[0];
-	AUTO_BUF struct buf name = BUF_INIT;
-	struct statx found;
 	char link[48];
 
 	if (observer->root_moved)
-		return ESTALE;
+		return false;
 	if (operand->string.data[0] != '/') {
 		base_link(thread, operand, link);
-		buf_adds(&name, link);
-		buf_addc(&name, '/');
+		buf_adds(ret_name, link);
+		buf_addc(ret_name, '/');
 	}
-	buf_add(&name, operand->string.data, operand->string.length);
+	buf_add(ret_name, operand->string.data, operand->string.length);
+	return true;
+}
+
+/* What is there, a symlink not being followed: 0 or an errno; ESTALE if whittle cannot tell. */
+static int look(const struct observer *observer, const struct thread *thread, mode_t *ret_mode)
+{
+	AUTO_BUF struct buf name = BUF_INIT;
+	struct statx found;
+
+	if (!own_name(observer, thread, &name))
+		return ESTALE;
 	if (place_look(AT_FDCWD, buf_text(&name), AT_SYMLINK_NOFOLLOW, &found) < 0)
 		return errno;
 	*ret_mode = found.stx_mode;
@@ -230,7 +242,8 @@ bool looked_lasts(struct observer *observer, const struct thread *thread)
 	return (path->error == 0 || path->error == ENOENT) && thread->operands[0].walk == 0 &&
 	       path->name && !path->process && !path->linked &&
 	       strncmp(path->name, "/proc/", 6) != 0 &&
-	       (!reads_link(thread->row) || filesystem_is_plain(observer, device));
+	       ((!reads_link(thread->row) && !looked_asks_attribute(thread->row)) ||
+		filesystem_is_plain(observer, device));
 }
 
 void looked_learn(struct observer *observer, struct thread *thread)
@@ -251,6 +264,30 @@ void looked_learn(struct observer *observer, struct thread *thread)
 	way->length = key.length;
 	way->key = buf_steal(&key);
 	HASH_ADD_KEYPTR(hh, thread->process->ways, way->key, way->length, way);
+}
+
+/* ---- extended attributes ---- */
+
+bool looked_asks_attribute(const struct syscall_desc *row)
+{
+	return strcmp(row->name, "getxattr") == 0 || strcmp(row->name, "lgetxattr") == 0;
+}
+
+int looked_attribute_failure(struct observer *observer, struct thread *thread)
+{
+	AUTO_BUF struct buf file = BUF_INIT;
+	AUTO_BUF struct buf attribute = BUF_INIT;
+	bool follows = thread->row->name[0] != 'l';
+
+	if (!thread->operand_count || thread->paths[0].error || !looked_lasts(observer, thread) ||
+	    !foretold_way(observer, thread) || !own_name(observer, thread, &file) ||
+	    tracee_read_string(thread->tid, args_value(thread, ARG_STRING), XATTR_NAME_MAX + 1,
+			       &attribute) < 0 ||
+	    capable_asks_attribute(buf_text(&attribute)))
+		return 0;
+	ssize_t size = follows ? getxattr(buf_text(&file), buf_text(&attribute), NULL, 0)
+			       : lgetxattr(buf_text(&file), buf_text(&attribute), NULL, 0);
+	return size < 0 && (errno == ENODATA || errno == EOPNOTSUPP) ? errno : 0;
 }
 
 /* ---- looks that lead to other processes ---- */

@@ -15,6 +15,13 @@ void looked_end(struct observer *observer, struct thread *thread);
 bool looked_before(struct observer *observer, struct thread *thread);
 /* How such a look will fail: an errno, or 0 if it will not or nobody can tell. */
 int looked_failure(const struct observer *observer, const struct thread *thread);
+/* Does the call ask for an attribute of a file by its name? */
+bool looked_asks_attribute(const struct syscall_desc *row);
+/*
+ * How such a call will fail, mostly for the lack of the attribute: an errno, or 0 if it will not,
+ * may have to be granted it, or nobody can tell. Its name is walked.
+ */
+int looked_attribute_failure(struct observer *observer, struct thread *thread);
 /*
  * Does the name lead to the same while nothing in the run changes ways? Links of a process lead
  * elsewhere at any time, and reading one is a fact: nothing in proc does, nor what may be a proc

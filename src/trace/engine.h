@@ -20,14 +20,14 @@ struct tracee {
 	bool unlistened; /* it could not have a listener */
 	bool stops;      /* its next call stops all the same */
 	/* See notified.c. */
-	bool notifies;  /* some calls reach whittle by a listener, or would if that were open */
-	uint64_t quiet; /* which of notified_calls, as bits, never do: known for other reasons */
-	bool let_go;    /* its last call that reported was notified, and was told to continue */
-	bool entered;   /* a stop told of the entry of the call that it is in, not a notification */
-	bool recalled;  /* of the latter the result is wanted: it is to make the call anew */
-	bool restarts;  /* its last call was interrupted, to be made anew, as a stop has told */
-	bool passed;    /* the call that it is in was made not to notify */
-	bool halting;   /* it has to stop before listeners are closed */
+	bool notifies;     /* some calls reach whittle by a listener, or would if that were open */
+	uint64_t quiet[2]; /* which of notified_calls, as bits, never do: known for other reasons */
+	bool let_go;       /* its last call that reported was notified, and was told to continue */
+	bool entered;  /* a stop told of the entry of the call that it is in, not a notification */
+	bool recalled; /* of the latter the result is wanted: it is to make the call anew */
+	bool restarts; /* its last call was interrupted, to be made anew, as a stop has told */
+	bool passed;   /* the call that it is in was made not to notify */
+	bool halting;  /* it has to stop before listeners are closed */
 	uint64_t last_argument; /* of the call that passed: to be put back */
 	/* See own.c. */
 	bool own_filters;      /* it has seccomp filters of its own */

@@ -55,7 +55,7 @@ void filtered_inherit(const struct trace *trace, struct tracee *child, const str
 		return;
 	}
 	child->notifies = creator->notifies;
-	child->quiet = creator->quiet;
+	memcpy(child->quiet, creator->quiet, sizeof(child->quiet));
 	child->hides = creator->hides;
 	if (exact) {
 		child->filtered |= creator->filtered || (thread && creator->joining);

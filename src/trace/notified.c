@@ -60,12 +60,16 @@ const struct notified_call notified_calls[] = {
 	{ .name = "fsync" },
 	{ .name = "futex", .index = 1, .bits = OTHER_FUTEX, .waits = waits_for_wake },
 	{ .name = "getdents64" },
+	{ .name = "getpeername" },
 	{ .name = "getpid" },
 	{ .name = "getppid" },
 	{ .name = "getrandom" },
+	{ .name = "getsockname" },
 	{ .name = "getsockopt" },
 	{ .name = "gettid" },
+	{ .name = "getxattr" },
 	{ .name = "kill" },
+	{ .name = "lgetxattr" },
 	{ .name = "lseek" },
 	{ .name = "lstat" },
 	{ .name = "madvise" },
@@ -107,7 +111,8 @@ const struct notified_call notified_calls[] = {
 	{ .name = "write", .waits = waits_for_file },
 	{ .name = "writev", .waits = waits_for_file },
 };
-_Static_assert(ARRAY_SIZE(notified_calls) <= 64, "struct tracee has a bit for each");
+_Static_assert(ARRAY_SIZE(notified_calls) <= 8 * sizeof((struct tracee){ 0 }.quiet),
+	       "struct tracee has a bit for each");
 const size_t notified_call_count = ARRAY_SIZE(notified_calls);
 
 struct notified {
@@ -320,13 +325,18 @@ static int index_of(const struct notified *notified, int64_t nr)
 void notified_exempt(const struct trace *trace, struct tracee *tracee,
 		     const struct free_call *calls, size_t count)
 {
-	tracee->quiet = 0;
+	memset(tracee->quiet, 0, sizeof(tracee->quiet));
 	for (size_t i = 0; i < count; i++) {
 		int index = index_of(trace->notified, (int64_t)calls[i].nr);
 
 		if (index >= 0)
-			tracee->quiet |= UINT64_C(1) << index;
+			tracee->quiet[index / 64] |= UINT64_C(1) << index % 64;
 	}
+}
+
+static bool is_exempt(const struct tracee *tracee, int index)
+{
+	return tracee->quiet[index / 64] & UINT64_C(1) << index % 64;
 }
 
 /* ---- what comes by it ---- */
@@ -343,7 +353,7 @@ static const struct notified_call *notified_row(const struct trace *trace,
 {
 	int index = tracee->notifies ? index_of(trace->notified, nr) : -1;
 
-	if (index < 0 || abi != trace->native || tracee->quiet & UINT64_C(1) << index)
+	if (index < 0 || abi != trace->native || is_exempt(tracee, index))
 		return NULL;
 	const struct notified_call *row = &notified_calls[index];
 	return args[row->index] & row->bits ? NULL : row;

@@ -169,10 +169,10 @@ engines=()
 for engine in learned known; do
 	case " ${all[*]} " in *" $engine "*) engines+=("$engine") ;; esac
 done
-for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect linkless drop; do
+for kind in nothing chmod fchmod rename symlink last chdir chroot setfsuid child thread process inspect linkless drop attributes; do
 	compare "looks, $kind" "$WORKLOADS/looks" new "$kind" 20 90 # so few of its calls that it is not watched
 done
-for kind in nothing chmod rename symlink inspect linkless drop; do # so many that they are watched
+for kind in nothing chmod rename symlink inspect linkless drop attributes; do # so many that they are watched
 	compare "many looks, $kind" "$WORKLOADS/looks" new "$kind" 60
 done
 expect=0
@@ -475,13 +475,24 @@ else
 	t_ok 'a worker that drops its privileges: those are that its server did not make' \
 		test "$(notifications learned /usr/bin/python3 worker.py)" -ge 6000
 	# readlink(2) of 300 names that are missing, and of 900 that are no links; src/observe/filesystem.c
+	cat >"$T/fixture/attributes.py" <<'PYTHON'
+import os
+for name in ["/usr", "/usr/bin", "/etc/passwd"] * 300:
+    try:
+        os.getxattr(name, "security.whittle")
+    except OSError:
+        pass
+PYTHON
 	case $(stat -f -c %T "$T") in
 	btrfs | ext2/ext3 | overlayfs | tmpfs | xfs)
 		notifications learned "$WORKLOADS/looks" new linkless 300 >/dev/null
 		notifications known "$WORKLOADS/looks" new linkless 300 >/dev/null
 		t_ok 'known: links that were looked for and not there stop nothing' test "$(told stops)" -lt 200
+		notifications learned /usr/bin/python3 attributes.py >/dev/null
+		notifications known /usr/bin/python3 attributes.py >/dev/null
+		t_ok 'known: attributes that were asked for and not there stop nothing' test "$(told stops)" -lt 200
 		;;
-	*) t_skip 'known: links that were looked for and not there stop nothing' "$T is on no plain file system" ;;
+	*) t_skip 'known: what was looked for and not there stops nothing' "$T is on no plain file system" ;;
 	esac
 	expect=7
 fi

@@ -17,17 +17,23 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { OTHER = 65534 };
 
 static int times, calls = 1, seen, linked;
+static bool attributes; /* asks for them too */
 
 static void look(const char *name)
 {
 	struct stat st;
 	char text[256];
 
+	if (attributes) {
+		seen += getxattr(name, "security.whittle", text, sizeof(text)) > 0;
+		seen += lgetxattr(name, "system.posix_acl_access", NULL, 0) > 0;
+	}
 	seen += stat(name, &st) == 0;
 	seen += lstat(name, &st) == 0;
 	linked += readlink(name, text, sizeof(text)) > 0;
@@ -198,6 +204,21 @@ static void kind_drop(void)
 		linked += readlink("mine/none", text, sizeof(text)) > 0;
 }
 
+/* There is one, all at once; and even in vain some kinds ask for a capability. */
+static void kind_attributes(void)
+{
+	int fd = open("secret", O_WRONLY | O_CREAT, 0600);
+	char text[8];
+
+	if (fd < 0 || (getuid() == 0 && fchown(fd, OTHER, OTHER) < 0))
+		err(2, "secret");
+	close(fd);
+	seen += getxattr("secret", "user.none", text, sizeof(text)) > 0;
+	seen += lgetxattr("secret", "trusted.none", text, sizeof(text)) > 0;
+	if (getuid() == 0 && setxattr("open/file", "security.whittle", "there", 5, 0) < 0)
+		err(2, "setxattr");
+}
+
 /* Each asks for a capability, as fast as it can. */
 static void kind_asks(void)
 {
@@ -242,7 +263,7 @@ static const struct {
 	{ "chdir", kind_chdir },     { "chroot", kind_chroot },   { "setfsuid", kind_setfsuid },
 	{ "child", kind_child },     { "thread", kind_thread },   { "process", kind_process },
 	{ "inspect", kind_inspect }, { "late", kind_late },       { "linkless", kind_linkless },
-	{ "drop", kind_drop },       { "asks", kind_asks },
+	{ "drop", kind_drop },       { "asks", kind_asks },       { "attributes", kind_attributes },
 };
 
 int main(int argc, char **argv)
@@ -263,6 +284,7 @@ int main(int argc, char **argv)
 			continue;
 		if (kinds[i].change == kind_inspect)
 			find_processes();
+		attributes = kinds[i].change == kind_attributes;
 		linkless = kinds[i].change == kind_linkless || kinds[i].change == kind_drop;
 		look_around();
 		kinds[i].change();
