@@ -90,7 +90,8 @@ struct inquiry {
 	struct permission_identity as;
 	enum path_part part;
 	unsigned int mask;
-	bool seen; /* something was on the way */
+	const struct path_node *only; /* of that part; NULL: all of it */
+	bool seen;                    /* something was on the way */
 	struct permission_verdict found;
 };
 
@@ -151,11 +152,16 @@ static void add_found(struct inquiry *inquiry)
 		need_add(inquiry->needs, inquiry->found.any_of, inquiry->name);
 }
 
+static bool is_same_node(const struct path_node *one, const struct path_node *other)
+{
+	return one->device == other->device && one->inode == other->inode;
+}
+
 static void visit(void *context, enum path_part part, const struct path_node *node, int fd)
 {
 	struct inquiry *inquiry = context;
 
-	if (part != inquiry->part)
+	if (part != inquiry->part || (inquiry->only && !is_same_node(inquiry->only, node)))
 		return;
 	inquiry->seen = true;
 	if (!settle(inquiry, node, &inquiry->found)) {
@@ -202,10 +208,9 @@ bool dac_denies(const struct needs *needs, const struct path *path, enum path_pa
 static bool is_granted(struct inquiry *inquiry, const struct path_node *node,
 		       const struct path *path)
 {
-	if (!settle(inquiry, node, &inquiry->found) &&
-	    (!inquire(inquiry, path) || !settle(inquiry, node, &inquiry->found)))
-		return false;
-	return !inquiry->found.denied;
+	inquiry->only = node;
+	return (settle(inquiry, node, &inquiry->found) || inquire(inquiry, path)) &&
+	       !inquiry->found.denied;
 }
 
 bool capable_may_search(const struct call *call)

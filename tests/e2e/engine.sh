@@ -488,6 +488,10 @@ PYTHON
 		notifications learned "$WORKLOADS/looks" new linkless 300 >/dev/null
 		notifications known "$WORKLOADS/looks" new linkless 300 >/dev/null
 		t_ok 'known: links that were looked for and not there stop nothing' test "$(told stops)" -lt 200
+		# below a directory that was just made, so that what it grants is not remembered
+		notifications learned "$WORKLOADS/looks" new attributes 300 >/dev/null
+		notifications known "$WORKLOADS/looks" new attributes 300 >/dev/null
+		t_ok 'known: attributes of new files that are not there stop nothing' test "$(told stops)" -lt 200
 		notifications learned /usr/bin/python3 attributes.py >/dev/null
 		notifications known /usr/bin/python3 attributes.py >/dev/null
 		t_ok 'known: attributes that were asked for and not there stop nothing' test "$(told stops)" -lt 200
