@@ -10,14 +10,16 @@ static bool starts(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* "No restriction on security.* and system.* from the VFS": xattr_permission() */
+bool capable_asks_attribute(const char *name)
+{
+	return !starts(name, "security.") && !starts(name, "system.");
+}
+
 /* xattr_permission() in fs/xattr.c, cap_inode_setxattr(), set_posix_acl(). */
 static void need_xattr(struct needs *needs, const struct path *path, const char *name, bool set)
 {
-	if (starts(name, "user.")) {
-		need_dac(needs, path, PATH_OBJECT, set ? MAY_WRITE : MAY_READ);
-		if (set && S_ISDIR(path->object.mode) && path->object.mode & S_ISVTX)
-			need_owner(needs, path, 0);
-	} else if (starts(name, "trusted.")) {
+	if (starts(name, "trusted.")) {
 		need_add(needs, CAP_BIT(CAP_SYS_ADMIN), path->name);
 	} else if (set && strcmp(name, "security.capability") == 0) {
 		need_add(needs, CAP_BIT(CAP_SETFCAP), path->name);
@@ -29,12 +31,12 @@ static void need_xattr(struct needs *needs, const struct path *path, const char 
 		if (strcmp(name, "system.posix_acl_access") == 0 && path->object.mode & S_ISGID &&
 		    !creds_in_group(needs->call->creds, path->object.gid))
 			need_add(needs, CAP_BIT(CAP_FSETID), path->name);
+	} else if (capable_asks_attribute(name)) { /* "user." and what no file system knows */
+		need_dac(needs, path, PATH_OBJECT, set ? MAY_WRITE : MAY_READ);
+		if (set && starts(name, "user.") && S_ISDIR(path->object.mode) &&
+		    path->object.mode & S_ISVTX)
+			need_owner(needs, path, 0);
 	}
-}
-
-bool capable_asks_attribute(const char *name)
-{
-	return starts(name, "user.") || starts(name, "trusted.");
 }
 
 void rule_xattr(struct needs *needs)

@@ -192,8 +192,8 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	    (asked && !(topic->flags & TOPIC_EARLY)))
 		return false;
 	int failure = early_failure(thread);
-	if (!failure && looked_asks_attribute(thread->row)) {
-		failure = looked_attribute_failure(observer, thread);
+	if (looked_asks_attribute(thread->row)) {
+		failure = looked_attribute_failure(observer, thread, failure);
 		succeeds &= failure != 0; /* how much there is for its buffer cannot be told */
 	}
 	if (failure) {

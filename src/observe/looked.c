@@ -273,16 +273,27 @@ bool looked_asks_attribute(const struct syscall_desc *row)
 	return strcmp(row->name, "getxattr") == 0 || strcmp(row->name, "lgetxattr") == 0;
 }
 
-int looked_attribute_failure(struct observer *observer, struct thread *thread)
+/* It is read before the file is looked up (path_getxattrat() in fs/xattr.c, Linux 6.13). */
+static bool read_attribute(const struct thread *thread, struct buf *ret_name)
+{
+	uint64_t address = args_value(thread, ARG_STRING);
+
+	return tracee_read_string(thread->tid, address, XATTR_NAME_MAX + 1, ret_name) == 0 &&
+	       ret_name->length;
+}
+
+int looked_attribute_failure(struct observer *observer, struct thread *thread, int failure)
 {
 	AUTO_BUF struct buf file = BUF_INIT;
 	AUTO_BUF struct buf attribute = BUF_INIT;
 	bool follows = thread->row->name[0] != 'l';
 
+	if (!read_attribute(thread, &attribute))
+		return 0;
+	if (failure)
+		return failure;
 	if (!thread->operand_count || thread->paths[0].error || !looked_lasts(observer, thread) ||
 	    !foretold_way(observer, thread) || !own_name(observer, thread, &file) ||
-	    tracee_read_string(thread->tid, args_value(thread, ARG_STRING), XATTR_NAME_MAX + 1,
-			       &attribute) < 0 ||
 	    capable_asks_attribute(buf_text(&attribute)))
 		return 0;
 	ssize_t size = follows ? getxattr(buf_text(&file), buf_text(&attribute), NULL, 0)

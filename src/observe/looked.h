@@ -19,9 +19,10 @@ int looked_failure(const struct observer *observer, const struct thread *thread)
 bool looked_asks_attribute(const struct syscall_desc *row);
 /*
  * How such a call will fail, mostly for the lack of the attribute: an errno, or 0 if it will not,
- * may have to be granted it, or nobody can tell. Its name is walked.
+ * may have to be granted it, or nobody can tell. Its name is walked; failure is the errno of what
+ * that showed, or 0.
  */
-int looked_attribute_failure(struct observer *observer, struct thread *thread);
+int looked_attribute_failure(struct observer *observer, struct thread *thread, int failure);
 /*
  * Does the name lead to the same while nothing in the run changes ways? Links of a process lead
  * elsewhere at any time, and reading one is a fact: nothing in proc does, nor what may be a proc

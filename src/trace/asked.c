@@ -46,7 +46,7 @@ struct ring {
 struct watch {
 	int fd;
 	bool noisy;      /* probe_filter() */
-	bool everywhere; /* of all processes */
+	bool everywhere; /* of all processes, or whittle's own */
 };
 
 struct asked {
@@ -200,7 +200,7 @@ static int watch_by(struct asked *asked, pid_t tid, size_t index)
 	}
 	if (fd < 0)
 		return -1;
-	asked->watches[asked->watch_count++] = (struct watch){ fd, ring->noisy, tid < 0 };
+	asked->watches[asked->watch_count++] = (struct watch){ fd, ring->noisy, tid <= 0 };
 	if (!ring->page && open_ring(asked, fd, ring) < 0)
 		return -1;
 	return ring->fd == fd ? 0 : ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd);
@@ -279,8 +279,11 @@ static void watch_everything(struct asked *asked)
 {
 	asked->ready = ready_begin();
 	asked->everywhere = asked->ready >= 0 && watch_thread(asked, -1) == 0;
-	if (!asked->everywhere)
-		asked_follow_only(asked);
+	if (asked->everywhere)
+		return;
+	/* Rings of whittle's own events: a ring cannot be waited for once its process has ended. */
+	watch_thread(asked, 0);
+	asked_follow_only(asked);
 }
 
 int asked_watch(struct asked *asked, pid_t tgid)

@@ -5,29 +5,35 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 #include <whittle/base.h>
 
 struct waker {
 	pthread_t thread, woken;
 	int signal;
-	struct pollfd *polls; /* the first one ends it */
+	atomic_bool ended;
+	struct pollfd *polls; /* the first one tells that */
 	size_t count;
 };
 
 static void *wake(void *context)
 {
+	static const struct timespec moment = { .tv_nsec = 5000000 };
 	struct waker *waker = context;
 
 	for (;;) {
+		/* ENOMEM, or EINVAL: whittle may have fewer descriptors by now than it has */
 		if (poll(waker->polls, waker->count, -1) < 0)
-			continue; /* ENOMEM */
-		if (waker->polls[0].revents)
+			nanosleep(&moment, NULL);
+		if (waker->ended)
 			return NULL;
 		for (size_t i = 1; i < waker->count; i++)
-			if (waker->polls[i].revents & ~POLLIN) /* its thread has ended */
+			if (waker->polls[i].revents & ~POLLIN) /* for ever */
 				waker->polls[i].fd = -1 - waker->polls[i].fd;
 		pthread_kill(waker->woken, waker->signal);
 	}
@@ -89,6 +95,7 @@ void waker_end(struct waker *waker)
 {
 	if (!waker)
 		return;
+	waker->ended = true;
 	eventfd_write(waker->polls[0].fd, 1);
 	pthread_join(waker->thread, NULL);
 	release(waker);

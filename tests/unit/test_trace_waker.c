@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <trace/waker.h>
 #include <unistd.h>
 
@@ -73,6 +74,29 @@ static void an_end_is_told_once(void **state)
 	close(event);
 }
 
+/* poll(2) fails while there are more descriptors than RLIMIT_NOFILE. */
+static void it_ends_where_it_cannot_wait(void **state)
+{
+	struct rlimit before, none;
+
+	(void)state;
+	event = eventfd(0, EFD_NONBLOCK);
+	catch (note);
+	struct waker *waker = waker_start(&event, 1, SIGIO);
+	assert_non_null(waker);
+	woken = 0;
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(eventfd_write(event, 1), 0); /* it waits no more as it did */
+	while (woken < 3)
+		poll(NULL, 0, LONG); /* and so it tells now and then */
+	waker_end(waker);
+	setrlimit(RLIMIT_NOFILE, &before);
+	catch (SIG_DFL);
+	close(event);
+}
+
 static void what_is_none_cannot_be_waited_for(void **state)
 {
 	int none = -1;
@@ -87,8 +111,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wait_is_interrupted),
 		cmocka_unit_test(an_end_is_told_once),
+		cmocka_unit_test(it_ends_where_it_cannot_wait),
 		cmocka_unit_test(what_is_none_cannot_be_waited_for),
 	};
 
+	alarm(60);
 	return cmocka_run_group_tests_name("trace, waker", tests, NULL, NULL);
 }

@@ -215,6 +215,7 @@ static void kind_attributes(void)
 	close(fd);
 	seen += getxattr("secret", "user.none", text, sizeof(text)) > 0;
 	seen += lgetxattr("secret", "trusted.none", text, sizeof(text)) > 0;
+	seen += lgetxattr("secret", "none.whittle", text, sizeof(text)) > 0;
 	if (getuid() == 0 && setxattr("open/file", "security.whittle", "there", 5, 0) < 0)
 		err(2, "setxattr");
 }
