@@ -163,7 +163,7 @@ static bool look_is_known(struct observer *observer, struct thread *thread,
 /* Would a look grant nothing, whatever it finds? Whose links a process has is a fact. */
 static bool is_mere_look(struct observer *observer, struct thread *thread)
 {
-	if (!reads_link(thread->row) && !looked_asks_attribute(thread->row))
+	if (!reads_link(thread->row))
 		return free_is_search(thread->row);
 	operands_walk_all(thread);
 	/* That it is refused the way is a fact. */
@@ -183,8 +183,9 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	if (thread->looked && !keys->recheck)
 		return look_is_known(observer, thread, ret_outcome);
 	bool succeeds = call_was_seen(observer, thread, 0);
+	bool attribute = looked_asks_attribute(thread->row);
 	/* A look that never found anything may fail as it did. */
-	if (!succeeds && !is_mere_look(observer, thread))
+	if (!succeeds && !attribute && !is_mere_look(observer, thread))
 		return false;
 	if (succeeds && known_free(observer, thread))
 		return true;
@@ -192,9 +193,10 @@ bool early_is_known(struct observer *observer, struct thread *thread, struct out
 	    (asked && !(topic->flags & TOPIC_EARLY)))
 		return false;
 	int failure = early_failure(thread);
-	if (looked_asks_attribute(thread->row)) {
+	if (attribute) {
 		failure = looked_attribute_failure(observer, thread, failure);
-		succeeds &= failure != 0; /* how much there is for its buffer cannot be told */
+		if (!failure) /* how much there is for its buffer cannot be told */
+			return false;
 	}
 	if (failure) {
 		*ret_outcome = args_outcome(-failure);

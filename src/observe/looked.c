@@ -288,13 +288,12 @@ int looked_attribute_failure(struct observer *observer, struct thread *thread, i
 	AUTO_BUF struct buf attribute = BUF_INIT;
 	bool follows = thread->row->name[0] != 'l';
 
-	if (!read_attribute(thread, &attribute))
+	if (!thread->operand_count || !looked_lasts(observer, thread) ||
+	    !foretold_way(observer, thread) || !read_attribute(thread, &attribute))
 		return 0;
 	if (failure)
 		return failure;
-	if (!thread->operand_count || thread->paths[0].error || !looked_lasts(observer, thread) ||
-	    !foretold_way(observer, thread) || !own_name(observer, thread, &file) ||
-	    capable_asks_attribute(buf_text(&attribute)))
+	if (capable_asks_attribute(buf_text(&attribute)) || !own_name(observer, thread, &file))
 		return 0;
 	ssize_t size = follows ? getxattr(buf_text(&file), buf_text(&attribute), NULL, 0)
 			       : lgetxattr(buf_text(&file), buf_text(&attribute), NULL, 0);

@@ -33,8 +33,10 @@ static void *wake(void *context)
 		if (waker->ended)
 			return NULL;
 		for (size_t i = 1; i < waker->count; i++)
-			if (waker->polls[i].revents & ~POLLIN) /* for ever */
-				waker->polls[i].fd = -1 - waker->polls[i].fd;
+			if (waker->polls[i].revents & ~POLLIN) { /* for ever */
+				close(waker->polls[i].fd);
+				waker->polls[i] = (struct pollfd){ .fd = -1 };
+			}
 		pthread_kill(waker->woken, waker->signal);
 	}
 }
@@ -61,8 +63,6 @@ static void release(struct waker *waker)
 	for (size_t i = 0; i < waker->count; i++)
 		if (waker->polls[i].fd >= 0)
 			close(waker->polls[i].fd);
-		else if (waker->polls[i].fd < -1)
-			close(-1 - waker->polls[i].fd);
 	free(waker->polls);
 	free(waker);
 }
